@@ -5,11 +5,13 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from batchapp.models import AuditEvent, AuditKind, Project, Upload, User
+from batchapp.models import AuditEvent, AuditKind, Project, StaleRow, Upload, User
+from batchapp.services.files.checked_upload import receive_checked_file
 from tests.make import (
     answer,
     answer_line,
@@ -183,6 +185,21 @@ def test_a_file_over_the_limit_of_its_connection_is_refused(
 
     assert large.status_code == 413
     assert large.json()["error"]["code"] == "too_large"
+    assert not Upload.objects.exists()
+
+
+def test_a_file_that_is_deleted_while_its_report_is_stored_is_sent_again(
+    project: Project, user: User
+) -> None:
+    file = ContentFile(request_file())
+
+    def delete(upload: Upload, _report: object) -> dict[str, object]:
+        Upload.objects.get(pk=upload.pk).delete()
+        return {}
+
+    with pytest.raises(StaleRow):  # which the API answers with 409
+        receive_checked_file(project, user, file, name="a.jsonl", further_fields=delete)
+
     assert not Upload.objects.exists()
 
 

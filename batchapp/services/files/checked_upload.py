@@ -41,6 +41,7 @@ def receive_checked_file(
     Raises:
         NotAllowed: nothing was stored.
         FaultyFile: nothing was stored.
+        StaleRow: somebody deleted the file at this moment.
     """
     access.require_write(user, project)
     with unpacked(content, project) as plain:
@@ -62,6 +63,9 @@ def receive_checked_file(
         return upload
     try:
         store_report(upload, report, further_fields(upload, report) if further_fields else {})
-    except StaleRow:  # a worker was faster
-        upload.refresh_from_db()
+    except StaleRow as exc:  # a worker was faster
+        try:
+            upload.refresh_from_db()
+        except Upload.DoesNotExist:
+            raise exc from None
     return upload

@@ -35,11 +35,14 @@ def keep_file(upload: Upload) -> None:
     """Keep the file from being deleted until the batch that needs it is committed.
 
     Raises:
-        Refused: its requests were deleted at this moment.
+        Refused: it was removed, or its requests were deleted, at this moment.
     """
     # The UPDATE locks the row: the deletion comes either before, or after and finds the batch.
     if not Upload.objects.filter(pk=upload.pk, purged_at=None).update(status=F("status")):
-        upload.refresh_from_db()
+        try:
+            upload.refresh_from_db()
+        except Upload.DoesNotExist:
+            raise Refused(Refusal.FORM_USED) from None
         upload.require_content()
 
 

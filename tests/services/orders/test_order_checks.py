@@ -37,6 +37,15 @@ def test_a_file_with_errors_is_not_ready() -> None:
     assert refused.value.code is Refusal.FILE_NOT_READY
 
 
+def test_a_file_that_is_removed_at_the_moment_of_the_order_is_refused() -> None:
+    upload = make_upload(make_project())
+    Upload.objects.get(pk=upload.pk).delete()
+
+    with pytest.raises(Refused) as refused:
+        order_checks.keep_file(upload)
+    assert refused.value.code is Refusal.FORM_USED
+
+
 def test_the_retry_of_a_batch_that_was_retried_in_place_is_stale() -> None:
     request = ask_approval()
     batch = request.batch
