@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from batchapp.domain.results.answer_usage import UNKNOWN, AnswerUsage, read_usage
-from batchapp.domain.tokens.counting import limit_output
+from batchapp.domain.tokens.counting import MAX_ANSWERS, count_answers, is_count, limit_output
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
@@ -48,6 +48,7 @@ class DirectCall:
     hides_usage: bool = False
     tier: str = ""
     max_output_tokens: int | None = None
+    answers: int = 1
 
     @property
     def input_tokens(self) -> int:
@@ -61,10 +62,10 @@ class DirectCall:
 
     @property
     def output_tokens(self) -> int:
-        """Return the estimated tokens of the answer."""
+        """Return the estimated tokens of all answers together."""
         if self.endpoint == EMBEDDINGS:
             return 0
-        usual = USUAL_OUTPUT_TOKENS
+        usual = USUAL_OUTPUT_TOKENS * self.answers
         return usual if self.max_output_tokens is None else min(self.max_output_tokens, usual)
 
 
@@ -72,7 +73,8 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
     """Return the request in ``body``.
 
     Raises:
-        InvalidCall: the body is no JSON object with a model, or names a field twice.
+        InvalidCall: the body is no JSON object with a model, names a field twice, or asks for a
+            number of answers that is none.
     """
     try:
         fields = msgspec.json.decode(body)
@@ -85,6 +87,10 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
     model = fields.get("model") if isinstance(fields, dict) else None
     if not isinstance(model, str) or not 0 < len(model) <= 200 or not model.isprintable():
         raise InvalidCall("The body must be an object with the name of a model.", "model")
+    answers = fields.get("n")
+    if answers is not None and not (is_count(answers) and answers <= MAX_ANSWERS):
+        # Lenient servers read "9" and 9.0 as well, and would give more answers than are reserved.
+        raise InvalidCall(f"n must be a whole number from 1 to {MAX_ANSWERS}.", "n")
     is_streamed = fields.get("stream") is True and endpoint != EMBEDDINGS
     hides_usage = is_streamed and endpoint == CHAT and fields.get("stream_options") is None
     if hides_usage and "stream_options" not in fields:
@@ -98,6 +104,7 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
         hides_usage=hides_usage,
         tier=tier[:20] if isinstance(tier, str) and tier.isprintable() else "",
         max_output_tokens=limit_output(fields, endpoint).tokens,
+        answers=count_answers(fields, endpoint),
     )
 
 

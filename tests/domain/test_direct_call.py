@@ -84,6 +84,22 @@ def test_a_field_that_the_provider_may_read_otherwise_is_refused(body: bytes, na
     assert len(str(refused.value)) < 150
 
 
+@pytest.mark.parametrize("n", ["9", 9.0, True, 0, -1, 129, 10**12, [2]])
+def test_a_number_of_answers_that_a_server_may_read_otherwise_is_refused(n: object) -> None:
+    with pytest.raises(InvalidCall) as refused:
+        read_call(CHAT, json.dumps({"model": "m", "n": n}).encode())
+
+    assert refused.value.param == "n"
+
+
+def test_each_of_several_answers_counts() -> None:
+    several = read_call(CHAT, b'{"model":"m","n":7}')
+    limited = read_call(CHAT, b'{"model":"m","n":7,"max_tokens":200}')
+    one = read_call(CHAT, b'{"model":"m","n":null}')
+
+    assert (several.output_tokens, limited.output_tokens, one.output_tokens) == (7000, 1400, 1000)
+
+
 def test_a_name_may_come_again_inside_of_another_field() -> None:
     body = b'{"model":"m","tools":[{"model":"a"},{"model":"b"}],"metadata":{"n":"1"},"n":2}'
 
