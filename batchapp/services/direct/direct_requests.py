@@ -40,8 +40,8 @@ def open_request(user: User, project: Project, call: DirectCall) -> DirectReques
 
     Raises:
         NotAllowed: the person may start nothing in the project.
-        Refused: the portal key does not allow the model, there is no provider key, or a budget
-            has too little left; nothing was stored.
+        Refused: the portal key does not allow the model, there is no provider key, the connection
+            is archived, or a budget has too little left; nothing was stored.
         UnreadableKey: the provider key cannot be read; nothing was stored.
     """
     access.require_write(user, project)
@@ -49,6 +49,8 @@ def open_request(user: User, project: Project, call: DirectCall) -> DirectReques
     if portal_key and not portal_key.allows_model(call.model):
         raise Refused(Refusal.MODEL_NOT_ALLOWED, models=[call.model])
     key = ProviderKey.objects.for_scripts(user, project)
+    if key.connection.archived_at:
+        raise Refused(Refusal.CONNECTION_ARCHIVED, connection=key.connection.name)
     key.secret()  # before anything is reserved: a key that cannot be read sends nothing
     now = timezone.now()
     price, reserved_price = _prices(project, call, now)

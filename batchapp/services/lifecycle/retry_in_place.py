@@ -46,6 +46,7 @@ def count_retryable(batch: Batch, user: User) -> int:
     can_retry = (
         batch.is_over
         and not batch.purged_at
+        and not batch.connection.archived_at  # nothing new begins there
         and batch.connection.capabilities.retry_in_place
         and batch.key.is_readable
     )

@@ -27,8 +27,10 @@ from batchapp.services.direct.direct_requests import (
     settle_forgotten,
     settle_request,
 )
+from batchapp.services.providers import connections
 from tests.make import (
     MODEL,
+    make_administrator,
     make_budget,
     make_key,
     make_portal_key,
@@ -208,6 +210,18 @@ def test_a_portal_key_opens_its_models_alone_and_reading_is_not_enough() -> None
         open_request(reader, other, call())
 
     assert refused.value.code == Refusal.MODEL_NOT_ALLOWED
+
+
+def test_nothing_begins_on_an_archived_connection() -> None:
+    user, project = make_sender()
+    connections.archive(project.connection, make_administrator(), timezone.now())
+
+    with pytest.raises(Refused) as refused:
+        open_request(user, project, call())
+
+    assert refused.value.code is Refusal.CONNECTION_ARCHIVED
+    assert refusal_text(refused.value)
+    assert not DirectRequest.objects.exists()
 
 
 def test_how_a_request_ended_is_recorded() -> None:

@@ -27,7 +27,7 @@ from batchapp.models import (
 from batchapp.presenters.batches.batch_summary import summarise
 from batchapp.presenters.problem_text import problem_text
 from batchapp.services.lifecycle import controls, prepare, retry_in_place
-from batchapp.services.providers import provider_keys
+from batchapp.services.providers import connections, provider_keys
 from batchapp.services.reports.scope import Scope
 from batchapp.services.results import browse
 from tests.make import (
@@ -188,7 +188,9 @@ def test_asking_twice_retries_in_place_once(provider: Provider, ended: ProviderB
     assert len(told(first, "Asked to retry")) == 1
 
 
-@pytest.mark.parametrize("hindrance", ["no retry", "never there", "key removed", "all answered"])
+@pytest.mark.parametrize(
+    "hindrance", ["no retry", "never there", "key removed", "archived", "all answered"]
+)
 def test_a_batch_that_cannot_be_retried_in_place_is_not(
     provider: Provider, ended: ProviderBatch, hindrance: str
 ) -> None:
@@ -198,6 +200,8 @@ def test_a_batch_that_cannot_be_retried_in_place_is_not(
         set_state(ended.batch, remote_id="")
     elif hindrance == "key removed":
         provider_keys.remove(ended.batch.key, OPERATOR)
+    elif hindrance == "archived":
+        connections.archive(ended.batch.connection, OPERATOR, timezone.now())
     else:
         ended.results.update(outcome=Outcome.TRUNCATED)
 
