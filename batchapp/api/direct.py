@@ -123,6 +123,10 @@ class _Exchange:
         self._failure: tuple[int, str, str] | None = None
         self._is_over = False
 
+    @property
+    def _is_whole(self) -> bool:
+        return self._is_over or self._reader.has_last_event
+
     async def run(self, client: DirectClient) -> None:
         opened, call = self._opened, self._opened.call
         method, body = ("POST", call.body) if call else ("GET", b"")
@@ -151,7 +155,7 @@ class _Exchange:
 
     def settle(self) -> None:
         row, call = self._opened.row, self._opened.call
-        if call is None and (row.ended_at or not self._is_over or self._reader.is_pending):
+        if call is None and (row.ended_at or not self._is_whole or self._reader.is_pending):
             return  # a look at a response that is settled, or not ready
         settle_request(
             row,
@@ -159,12 +163,12 @@ class _Exchange:
             self._reader,
             self._status,
             is_sent=self._failure is not _NOT_REACHED,
-            is_whole=self._is_over,
+            is_whole=self._is_whole,
         )
 
     async def finish(self) -> None:
         """End the answer, or let clients notice that it broke off by ending without its end."""
-        if self._is_over:
+        if self._is_whole:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif self._failure and (self._status is None or self._failure is _NOT_REACHED):
             status, code, message = self._failure

@@ -20,6 +20,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024  # of an answer that is read for its usage
 MAX_ID_BYTES = 2_000  # of a response, as of a batch of the provider
 LONGEST_NAME = 64  # characters of a field that an error repeats
 PENDING = frozenset({"queued", "in_progress"})  # of a response in the background
+LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
+"""The events that end the stream of a response; that of a chat ends with ``[DONE]``."""
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)  # what decoders raise
 _USAGE_OPTION = b',"stream_options":{"include_usage":true}}'
 
@@ -132,6 +134,8 @@ class AnswerReader:
     """The bytes of an answer on their way, and what they say of its usage.
 
     ``pieces`` counts the events that carry a part of the answer, which is about one token each.
+    ``has_last_event`` is True once a stream has said that it ends: clients hang up then, before
+    the connection ends.
     """
 
     def __init__(self, *, is_stream: bool, hides_usage: bool = False) -> None:
@@ -143,6 +147,7 @@ class AnswerReader:
         self.response_id = ""
         self.status = ""
         self.pieces = 0
+        self.has_last_event = False
 
     @property
     def is_pending(self) -> bool:
@@ -175,9 +180,11 @@ class AnswerReader:
     def _read_event(self, event: bytes) -> bool:
         """Note what ``event`` says; True if it has nothing but the usage."""
         lines = [line[5:] for line in event.split(b"\n") if line.startswith(b"data:")]
-        fields = _decoded(b"\n".join(lines))
+        data = b"\n".join(lines).strip()
+        fields = _decoded(data)
         response = fields.get("response")
         self._read(response if isinstance(response, dict) else fields)
+        self.has_last_event |= data == b"[DONE]" or fields.get("type") in LAST_EVENTS
         choices = fields.get("choices")
         self.pieces += bool(choices) or str(fields.get("type", "")).endswith(".delta")
         return choices == [] and fields.get("usage") is not None

@@ -158,6 +158,26 @@ def test_the_usage_of_a_stream_is_read_and_hidden_whatever_the_pieces() -> None:
         assert reader.pieces == 2
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"data: [DONE]\n\n",
+        b"data:[DONE]\r\n\r\n",
+        b'event: response.incomplete\ndata: {"type":"response.incomplete","response":{}}\n\n',
+        b'data: {"type":"response.completed","response":{"object":"response"}}\n\n',
+    ],
+)
+def test_a_stream_is_whole_from_its_last_event_on(event: bytes) -> None:
+    reader = AnswerReader(is_stream=True)
+    reader.feed(b'data: {"choices":[{"delta":{"content":"[DONE]"}}]}\n\n')
+    reader.feed(event[:-2])
+
+    before = reader.has_last_event
+    reader.feed(event[-2:])
+
+    assert (before, reader.has_last_event) == (False, True)
+
+
 def test_a_stream_that_asked_for_its_usage_is_passed_on_as_it_comes() -> None:
     sent = event(choices=[], usage=USAGE) + b"data: [DO"
     reader = AnswerReader(is_stream=True)

@@ -39,7 +39,7 @@ import json
 from batchapp.models import DirectRequest
 rows = DirectRequest.objects.order_by("created_at")
 print(json.dumps([[row.endpoint, row.status_code, row.output_tokens, row.is_estimated,
-                   bool(row.ended_at), row.cost_usd is not None and row.cost_usd > 0]
+                   bool(row.ended_at), row.cost_usd is not None and row.cost_usd > 0, row.state]
                   for row in rows]))
 """
 
@@ -161,6 +161,19 @@ def test_names_that_no_database_stores_are_refused(api: httpx.Client) -> None:
 
     assert (model.status_code, model.json()["error"]["param"]) == (400, "model")
     assert response.status_code == 404
+
+
+def test_a_client_that_hangs_up_after_the_last_event_has_a_whole_answer(
+    running_portal: Portal, api: httpx.Client
+) -> None:
+    before = len(_rows(running_portal))
+    for _ in range(3):  # as OpenAI's Python client does; the connection may end first by chance
+        with api.stream("POST", "/v1/chat/completions", json=CHAT | {"stream": True}) as answer:
+            assert any("[DONE]" in line for line in answer.iter_lines())
+
+    until(lambda: all(row[4] for row in _rows(running_portal)[before:]), "the records")
+    rows = _rows(running_portal)[before:]
+    assert [(row[3], row[6]) for row in rows] == [(False, "answered")] * 3
 
 
 def test_a_client_that_hangs_up_and_a_provider_that_breaks_off_are_on_the_books(
