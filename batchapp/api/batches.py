@@ -22,6 +22,7 @@ from batchapp.api.errors import ApiError, invalid, not_found
 from batchapp.api.idempotency import idempotency_key
 from batchapp.api.ids import batch_id as id_of_batch
 from batchapp.api.ids import parse_batch_id, parse_file_id
+from batchapp.api.model_check import require_offered_models
 from batchapp.api.pages import list_object, page_size
 from batchapp.api.responses import json_response, unchanged_or_json
 from batchapp.api.schemas.batches import (
@@ -37,6 +38,8 @@ from batchapp.api.upload_lookup import find_upload
 from batchapp.domain.results.outcome import storable_text
 from batchapp.http import Request
 from batchapp.models import Batch, ProviderBatch, Upload
+from batchapp.pipeline import states
+from batchapp.pipeline.states import state_of
 from batchapp.services.audit.downloads import record_part
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.services.orders.script_order import ScriptOrder, place_script_order
@@ -46,6 +49,8 @@ from batchapp.tasks import wake
 router = Router(tags=["Batches"])
 
 MAX_METADATA, MAX_NAME, MAX_TEXT = 16, 64, 512  # entries, characters. Source: OpenAI's reference
+PERSON_DECIDES = {states.AWAITING_APPROVAL, states.PAUSED, states.ATTENTION}
+PERSON_SECONDS = 60  # between two polls of a batch that waits for a person
 REPEATED = "Idempotent-Replayed"  # Stripe's name of the header
 
 
@@ -59,6 +64,7 @@ def batch_create(request: Request, order: BatchCreate) -> HttpResponse:
     """
     _check_metadata(order.metadata or {})
     upload = _upload_of(request, order.input_file_id)
+    require_offered_models(upload, request.user)
     further: dict[str, Any] = dict(order.model_extra or {})
     if order.output_expires_after:
         further["output_expires_after"] = order.output_expires_after.model_dump()
@@ -87,12 +93,14 @@ def batch_list(request: Request, filters: Query[BatchFilters]) -> HttpResponse:
 def batch_detail(request: Request, batch_id: str) -> HttpResponse:
     """Describe a batch from the rows of the portal; no provider is asked.
 
-    Retry-After says in how many seconds a batch that goes on may have changed.
+    Retry-After says in how many seconds a batch that is not over may have changed.
     """
     batch, provider_batches = _found(request, batch_id)
     response = unchanged_or_json(request, batch_object(batch, provider_batches))
     if not batch.is_over:
         seconds = key_of(request).project.connection.poll_seconds
+        if state_of(batch, provider_batches) in PERSON_DECIDES:
+            seconds = max(seconds, PERSON_SECONDS)
         response["Retry-After"] = str(seconds)
         response["OpenAI-Poll-After-Ms"] = str(1_000 * seconds)  # which OpenAI's clients read
     return response

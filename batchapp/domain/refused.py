@@ -42,6 +42,7 @@ class Refusal(StrEnum):
     ENDPOINT_NOT_IN_FILE = "endpoint_not_in_file"
     IDEMPOTENCY_KEY_USED = "idempotency_key_used"
     MODEL_NOT_ALLOWED = "model_not_allowed"
+    MODEL_NOT_OFFERED = "model_not_offered"
     NO_PROVIDER_KEY = "no_provider_key"
 
     # Orders

@@ -103,6 +103,15 @@ def _window_not_for_model(data: Data) -> str:
     return f"{data['model']} does not run in the {spaced(data['window'])} window. {advice}"
 
 
+def _model_not_offered(data: Data) -> str:
+    models = ", ".join(data["models"])
+    hint = f" Is it {data['near']}?" if data["near"] else ""
+    return (
+        f"{data['connection']} does not offer {models}.{hint} Take the name of a model from "
+        "/v1/models, and upload the corrected file."
+    )
+
+
 def _key_in_use(data: Data) -> str:
     batches = data["batches"]
     need = "1 unfinished batch needs" if batches == 1 else f"{batches:,} unfinished batches need"
@@ -353,6 +362,7 @@ SENTENCES: dict[Refusal, Sentence] = {
         "This portal key does not allow {models}. Use a key that does, or ask for the model to be "
         "added to the key."
     ),
+    Refusal.MODEL_NOT_OFFERED: _model_not_offered,
     Refusal.MODELS_OF_DOUBLEWORD: (
         "{connection} is not Doubleword, and may serve the same models with other limits. Ask the "
         "provider, import a CSV, or add them one by one."

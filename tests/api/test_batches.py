@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -28,6 +29,7 @@ from tests.make import (
     make_project,
     make_upload,
     make_user,
+    request_file,
     set_state,
 )
 from tests.provider import Provider
@@ -383,3 +385,61 @@ def test_a_viewer_with_a_key_to_submit_orders_nothing(project: Project, upload: 
 
     assert error_of(script.post("batches", order(upload)))[:2] == (403, "insufficient_permissions")
     assert not Batch.objects.exists()
+
+
+def tell_models(provider: Provider, *models: str) -> list[str]:
+    """Let the provider list ``models``; return the calls that ask it, as they come."""
+    calls: list[str] = []
+
+    def answer(call: str, _: httpx.Request) -> httpx.Response | None:
+        if call != "GET /v1/models":
+            return None
+        calls.append(call)
+        return httpx.Response(200, json={"data": [{"id": model} for model in models]})
+
+    provider.before = answer
+    return calls
+
+
+def test_an_order_for_a_model_that_nobody_knows_is_refused_at_once(
+    script: Script, provider: Provider, project: Project, user: User
+) -> None:
+    calls = tell_models(provider, MODEL, "openai/gpt-oss-20b")
+    upload = make_upload(project, user, content=request_file(2, model="openai/gpt-oss-2b"))
+
+    answer = script.post("batches", order(upload))
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "model_not_offered")
+    assert "does not offer openai/gpt-oss-2b. Is it openai/gpt-oss-20b?" in error["message"]
+    assert "/v1/models" in error["message"]
+    assert calls == ["GET /v1/models"]
+    assert not Batch.objects.exists()
+
+
+def test_only_the_list_of_the_provider_refuses_a_model(
+    script: Script, provider: Provider, project: Project, user: User
+) -> None:
+    calls = tell_models(provider)
+    unknown = make_upload(project, user, content=request_file(2, model="new/model"))
+    priced = make_upload(project, user)
+
+    taken = [script.post("batches", order(upload)) for upload in (priced, unknown)]
+    provider.before = lambda *_: httpx.Response(500)
+    unasked = make_upload(project, user, content=request_file(3, model="new/model"))
+    taken.append(script.post("batches", order(unasked)))
+
+    assert [answer.status_code for answer in taken] == [200, 200, 200]
+    assert len(calls) == 1  # not for a model with a price
+
+
+def test_a_batch_that_waits_for_a_person_is_polled_rarely(
+    script: Script, project: Project, user: User
+) -> None:
+    batch = make_batch(project, user)
+    running = script.get(f"batches/{batch_id(batch.pk)}")["Retry-After"]
+    set_state(batch, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION)
+
+    waiting = script.get(f"batches/{batch_id(batch.pk)}")["Retry-After"]
+
+    assert (int(running) < 60, waiting) == (True, "60")
