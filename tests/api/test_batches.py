@@ -222,6 +222,21 @@ def test_a_repeated_order_is_answered_with_the_first_batch(script: Script, uploa
     assert Batch.objects.count() == 2
 
 
+def test_an_order_with_another_member_is_another_order(script: Script, upload: Upload) -> None:
+    members: list[dict[str, Any]] = [{}, {"priority": "low"}, {"priority": {"level": [7]}}]
+    members.append({"output_expires_after": {"anchor": "created_at", "seconds": 7200}})
+
+    orders = [script.post("batches", order(upload, **more)) for more in members]
+    again = script.post("batches", order(upload, priority="low"))
+    named = {"Idempotency-Key": "nightly"}
+    first = script.post("batches", order(upload, priority="low"), **named)
+    other = script.post("batches", order(upload, priority="high"), **named)
+
+    assert len({response.json()["id"] for response in orders}) == 4
+    assert again.json()["id"] == orders[1].json()["id"]
+    assert (first.status_code, other.status_code) == (200, 422)
+
+
 def test_an_order_above_a_budget_is_refused_with_the_reason(
     script: Script, upload: Upload, project: Project
 ) -> None:

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from ninja import Field, Schema
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from batchapp.api.pages import LARGEST_SKIP
 
@@ -26,8 +26,11 @@ class ExpiresAfter(Schema):
     seconds: int = Field(ge=3_600, le=2_592_000)
 
 
-class BatchCreate(Schema):
-    """A batch to order; members that the portal does not know change nothing."""
+class BatchCreate(BaseModel):
+    """A batch to order; members that the portal does not know only tell one order from another.
+
+    ``Schema`` of django-ninja would drop them, also with ``extra``.
+    """
 
     model_config = ConfigDict(extra="allow")
 
