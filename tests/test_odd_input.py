@@ -132,6 +132,19 @@ def test_odd_addresses_are_pages_all_the_same(
                 assert XSS not in response.content.decode()
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1999-12-31"])
+def test_a_day_outside_of_the_calendar_is_an_error_of_the_form(
+    browser: Client, project: Project, user: User, day: str
+) -> None:
+    Membership.objects.filter(user=user).update(role=OWNER)
+    for page in ("single-requests", "audit"):
+        for name in ("first", "last"):
+            response = browser.get(f"/projects/{project.slug}/{page}/", {name: day})
+
+            assert response.status_code == 200, (page, name)
+            assert "Choose days between 2000 and 2100." in response.content.decode()
+
+
 def test_what_changes_something_wants_a_token(project: Project, user: User) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(user)

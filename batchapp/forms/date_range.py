@@ -72,6 +72,8 @@ class DaysForm(forms.Form):
         first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
         for day in (first, last):
             if day and not EARLIEST <= day <= LATEST:
+                # For pages that show all days beside the error: no day follows the year 9999.
+                self.cleaned_data |= {"first": None, "last": None}
                 raise ValidationError("Choose days between 2000 and 2100.")
         if first and last and first > last:
             raise ValidationError("The range ends before it begins. Swap the two dates.")
