@@ -8,7 +8,7 @@ from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files.check_file import Finding, Report, Severity
 from batchapp.models import Batch, ResultChunk, Upload
 
-FINDINGS_SENT = 100  # of a faulty file
+FINDINGS_SENT = 100  # errors of a faulty file, or warnings of a file that was taken
 STATUSES = {
     Upload.Status.CHECKING: "uploaded",
     Upload.Status.READY: "processed",
@@ -53,12 +53,25 @@ def result_file_object(batch: Batch, kind: ResultChunk.Kind, size: int) -> dict[
 
 def error_findings(report: Report) -> tuple[str, dict[str, Any]]:
     """Return a sentence of the first error of a file, and all errors, within a limit."""
-    errors = [row for row in report.findings if row.severity == Severity.ERROR]
-    errors.sort(key=lambda row: row.line)
+    errors = _of_severity(report, Severity.ERROR)
     total = report.severities[Severity.ERROR]
     more = f" The file has {total:,} errors." if total > 1 else ""
     findings = [_finding(row) for row in errors[:FINDINGS_SENT]]
     return f"{_sentence(errors[0])}{more}", {"findings": findings, "finding_total": total}
+
+
+def warnings_of(report: Report) -> dict[str, Any]:
+    """Return what may be wrong with a file that was taken; nothing if there are no warnings."""
+    rows = _of_severity(report, Severity.WARNING)
+    if not rows:
+        return {}
+    warnings = [_finding(row) for row in rows[:FINDINGS_SENT]]
+    return {"warnings": warnings, "warning_total": report.severities[Severity.WARNING]}
+
+
+def _of_severity(report: Report, severity: Severity) -> list[Finding]:
+    rows = [row for row in report.findings if row.severity == severity]
+    return sorted(rows, key=lambda row: row.line)
 
 
 def _sentence(finding: Finding) -> str:

@@ -17,12 +17,12 @@ from batchapp import access
 from batchapp.api.content import content_response
 from batchapp.api.errors import ApiError, invalid, not_found
 from batchapp.api.file_list import FileFilters, file_page, result_file
-from batchapp.api.file_object import error_findings, estimate_object, upload_object
+from batchapp.api.file_object import error_findings, estimate_object, upload_object, warnings_of
 from batchapp.api.idempotency import idempotency_key
 from batchapp.api.ids import FileId, parse_file_id
 from batchapp.api.pages import LARGEST_SKIP, list_object
 from batchapp.api.responses import json_response, unchanged_or_json
-from batchapp.api.schemas.files import CostEstimate, DeletedFile, FileList, FileObject
+from batchapp.api.schemas.files import CheckedFile, CostEstimate, DeletedFile, FileList, FileObject
 from batchapp.api.scopes import Scope, key_of, needs
 from batchapp.api.upload_lookup import find_described, find_upload
 from batchapp.http import MIB, Request
@@ -53,13 +53,14 @@ def require_submitter(request: Request, **_: Any) -> None:
     access.require_write(request.user, key_of(request).project)
 
 
-@router.post("/files", response={200: FileObject}, **needs(Scope.SUBMIT))
+@router.post("/files", response={200: CheckedFile}, **needs(Scope.SUBMIT))
 def file_create(
     request: Request, file: File[NinjaFile], purpose: Form[str] = "batch"
 ) -> HttpResponse:
     """Check a file of requests and store it; a file with errors is refused, and not stored.
 
-    The first error is in ``message``, and up to 100 of them in ``findings``. The same content and
+    The first error is in ``message``, and up to 100 of them in ``findings``. What may be wrong
+    with a file that is stored is in ``warnings``. The same content and
     name again within 15 minutes, or with the same Idempotency-Key within a day, is the same file.
     """
     if purpose.lower() != "batch":
@@ -83,7 +84,8 @@ def file_create(
         raise ApiError(
             HTTPStatus.BAD_REQUEST, "invalid_file", message, param="file", further=findings
         ) from exc
-    return json_response(upload_object(upload))
+    warnings = warnings_of(upload.report) if upload.report else {}
+    return json_response(upload_object(upload) | warnings)
 
 
 @router.get("/files", response={200: FileList}, **needs(Scope.READ))

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.models import AuditEvent, AuditKind, Project, StaleRow, Upload, User
 from batchapp.services.files.checked_upload import receive_checked_file
 from tests.make import (
+    MODEL,
     answer,
     answer_line,
     bearer,
@@ -80,6 +81,27 @@ def test_a_sound_file_is_stored_with_its_report_and_its_key(
     assert client.get(f"{FILES}/{body['id']}", headers=headers).json() == body
     content = client.get(f"{FILES}/{body['id']}/content", headers=headers)
     assert body_of(content) == request_file()
+
+
+def test_what_may_be_wrong_with_a_file_that_is_stored_is_told(
+    client: Client, headers: dict[str, str]
+) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
+    odd = [body | {"temperature": "hot"}, body, body | {"max_tokens": -5}]
+    lines = [
+        {"custom_id": f"odd-{n}", "method": "POST", "url": "/v1/chat/completions", "body": each}
+        for n, each in enumerate(odd)
+    ]
+
+    response = send(client, headers, "\n".join(map(json.dumps, lines)).encode())
+
+    told = response.json()
+    assert (response.status_code, told["warning_total"]) == (200, 2)
+    assert [(row["line"], row["custom_id"]) for row in told["warnings"]] == [
+        (1, "odd-0"),
+        (3, "odd-2"),
+    ]
+    assert "temperature" in told["warnings"][0]["message"]
 
 
 def test_the_page_of_a_file_names_the_key_that_sent_it(

@@ -20,6 +20,22 @@ class FileObject(Schema):
     context_type: Literal["organization"]
 
 
+class FileWarning(Schema):
+    """What may be wrong with a request of a file that was taken."""
+
+    code: str
+    line: int | None
+    custom_id: str | None
+    message: str
+
+
+class CheckedFile(FileObject):
+    """A file that was checked and stored; if it has warnings, up to 100 of them."""
+
+    warnings: list[FileWarning] | None = None
+    warning_total: int | None = None
+
+
 class FileList(Schema):
     object: Literal["list"]
     data: list[FileObject]
