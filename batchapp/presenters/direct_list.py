@@ -28,11 +28,14 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class DirectRow:
-    """A request in the list; ``cost`` fits a column, and ``cost_title`` has all of the figure."""
+    """A request in the list; ``cost`` fits a column, and ``cost_title`` has all of the figure.
+
+    ``way`` names the endpoint and the portal key by which the request came.
+    """
 
     request: DirectRequest
     who: str
-    endpoint: str
+    way: str
     label: str
     tone: str
     icon: str
@@ -52,7 +55,7 @@ def direct_row(request: DirectRequest) -> DirectRow:
     return DirectRow(
         request=request,
         who=_who(request),
-        endpoint=ENDPOINTS.get(request.endpoint, request.endpoint),
+        way=_way(request),
         label=label,
         tone=tone,
         icon=icon,
@@ -85,6 +88,12 @@ def csv_row(request: DirectRequest) -> list[str]:
         "" if request.cost_usd is None else f"{request.cost_usd:f}",
         str(request.pk),
     ]
+
+
+def _way(request: DirectRequest) -> str:
+    endpoint = ENDPOINTS.get(request.endpoint, request.endpoint)
+    key = f"by {request.portal_key}" if request.portal_key else ""
+    return ", ".join(filter(None, [endpoint, request.tier, key]))
 
 
 def _who(request: DirectRequest) -> str:

@@ -27,8 +27,8 @@ def page_text(page: ListPage, total: int) -> str:
 
 def small_batches_text(number: int, cost: Decimal | None, *, unpriced: int) -> str:
     """Return the number and cost of small batches, ``unpriced`` of which have no known cost."""
-    text = count(number, "small batch,small batches") if number else ""
-    if not number or cost is None:
+    text = count(number, "small batch,small batches")
+    if cost is None:
         return text
     return f"{text}, {'at least ' if unpriced else ''}{usd(cost)}"
 

@@ -58,7 +58,7 @@ class ProjectMeter:
 def home(request: Request) -> HttpResponse:
     """Show the batches that wait for a person, run, or ended lately, and the first steps."""
     batches = Batch.objects.visible_to(request.user).select_related(
-        "project", "connection", "created_by", "key"
+        "project", "connection", "created_by", "key", "portal_key"
     )
     stuck = ProviderBatch.objects.needing_attention().filter(batch=OuterRef("pk"))
     open_batches = batches.unfinished().order_by(Exists(stuck).desc(), "-created_at")

@@ -322,6 +322,7 @@ PAGE_STATES = [
     PageState("view-save", "/saved-views/add/?q=x&of=support"),
     PageState("batches-empty", "/batches/", person="new"),
     PageState("batches-none-matches", "/batches/?q=nothing"),
+    PageState("batches-of-sandbox", "/batches/", person="alan"),
     PageState("batches-by-api", "/batches/?source=api"),
     PageState("batches-small", "/batches/?source=small"),
     PageState("batch-by-api", "/batches/{scripted}/"),

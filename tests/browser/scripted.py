@@ -1,6 +1,5 @@
 """Batches and single requests of scripts by a portal key, for the gallery."""
 
-import uuid
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +7,7 @@ from django.utils import timezone
 
 from batchapp.domain.direct_call import CHAT, RESPONSES
 from batchapp.models import Batch, DirectRequest, PortalKey, Project, ProviderKey, User
+from batchapp.models.batches.small_batches import MIN_GROUPED
 from tests import make
 
 State = DirectRequest.State
@@ -33,8 +33,8 @@ def seed(project: Project, person: User) -> dict[str, str]:
 
     batch = order("Summaries of yesterday", 5)
     Batch.objects.filter(pk=batch.pk).update(metadata=METADATA)
-    for _ in range(3):
-        order(f"batch-{uuid.uuid4()}", 1)
+    for number in range(MIN_GROUPED):
+        order(f"batch-{number:08x}, 1 request", 1)
     _single_requests(project, person, key)
     return {"scripted": str(batch.pk)}
 

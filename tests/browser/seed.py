@@ -818,6 +818,16 @@ def _playground(user: User) -> Batch:
     project = make.make_project(user, name="Playground", slug="playground", connection=sandbox)
     batch = make.make_batch(project, user, name="First steps")
     make.set_state(batch, status=ProviderBatch.Status.RUNNING, completed=1)
+    portal_key = make.make_portal_key(user, project, scope="submit").key
+    name = "batch-with-a-name-that-is-much-longer-than-its-column, 3 requests"
+    by_script = make.make_batch(project, user, name=name, portal_key=portal_key)
+    make.set_state(
+        by_script,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        status=ProviderBatch.Status.WAITING,
+        problem=NO_CREDIT,
+        next_check_at=None,
+    )
     headers = {"Authorization": f"Bearer {batch.key.secret()}"}
     with httpx.Client(base_url=f"{url}/v1", headers=headers, trust_env=False) as provider:
         for name, requests, window in MADE_ELSEWHERE:

@@ -28,7 +28,8 @@ MISFITS = """[...document.querySelectorAll("main td, main th")].flatMap((cell) =
     const squeezed = [...cell.querySelectorAll("a, bdi, span:not(.visually-hidden), p")]
         .filter((each) => text(each).length > 7 && each.getClientRects().length
             && each.getBoundingClientRect().width < 28);
-    const shortened = getComputedStyle(cell).textOverflow === "ellipsis";
+    const style = getComputedStyle(cell);
+    const shortened = style.textOverflow === "ellipsis" && style.overflowX !== "visible";
     const parts = shortened ? [] : [...cell.querySelectorAll(".pill, a, bdi")];
     const spills = parts.filter((each) =>
         each.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1);

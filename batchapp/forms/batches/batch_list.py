@@ -17,11 +17,11 @@ from batchapp.domain.windows import spaced
 from batchapp.forms.date_range import DaysForm
 from batchapp.models import Batch, BatchTag, Project, ProviderBatch
 from batchapp.models.batches.small_batches import small_batches
-from batchapp.services.labels.list_choices import people_and_tags
+from batchapp.services.labels.list_choices import list_choices
 
 FILTER_FIELDS = (  # in the address of a list, in the order of the page
     *("q", "status", "project", "person", "tag", "window"),
-    *("source", "first", "last", "active_first"),
+    *("source", "portal_key", "first", "last", "active_first"),
 )
 ACTIVE = "active"
 LATE = "late"
@@ -79,6 +79,11 @@ class BatchFilterForm(DaysForm):
         error_messages={"invalid_choice": "No batch here has this tag any more. Choose another."},
     )
     source = forms.ChoiceField(required=False, choices=SOURCES)
+    portal_key = forms.ChoiceField(
+        label="Portal key",
+        required=False,
+        error_messages={"invalid_choice": "There is no such portal key here. Choose another."},
+    )
     active_first = forms.BooleanField(required=False, widget=Switch)
 
     field_order = list(FILTER_FIELDS)
@@ -99,10 +104,11 @@ class BatchFilterForm(DaysForm):
         names = dict.fromkeys(itertools.chain.from_iterable(offered))
         if isinstance(window, forms.ChoiceField):
             window.choices = [("", "Any window"), *((name, spaced(name)) for name in names)]
-        people, tags = people_and_tags(projects)
+        choices_of = list_choices(projects)
         for name, all_of_them, choices in (
-            ("person", "Anybody", people),
-            ("tag", "Any tag", [(tag, tag) for tag in tags]),
+            ("person", "Anybody", choices_of.people),
+            ("tag", "Any tag", [(tag, tag) for tag in choices_of.tags]),
+            ("portal_key", "Any portal key", choices_of.portal_keys),
         ):
             field = self.fields[name]
             if isinstance(field, forms.ChoiceField):
@@ -143,28 +149,26 @@ class BatchFilterForm(DaysForm):
 
     @property
     def groups_small(self) -> bool:
-        """Return True if the list tells small batches of programs in one line.
+        """Return True if the list may tell small batches of scripts in one line.
 
         It shows them once a person searches, or filters by anything that may be about them.
         """
-        return not any(self.data.get(name) for name in ("q", "source", "tag", "status"))
+        names = ("q", "source", "portal_key", "tag", "status")
+        return not any(self.data.get(name) for name in names)
 
     def narrow(self, batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
         """Filter ``batches``; an invalid form leaves none."""
         if not self.is_valid():
             return batches.none()
         cleaned = self.cleaned_data
-        if cleaned.get("project"):
-            batches = batches.filter(project__slug=cleaned["project"])
-        if person := cleaned["person"]:
-            batches = batches.filter(created_by=int(person))
+        for name, column in _COLUMNS.items():
+            if value := cleaned.get(name):
+                batches = batches.filter(**{column: value})
         if tag := cleaned["tag"]:
             tagged = BatchTag.objects.filter(tag__name=tag, tag__project__in=self._projects)
             batches = batches.filter(pk__in=tagged.values("batch"))
         if source := cleaned["source"]:
             batches = batches.filter(_SOURCES[source]())
-        if window := cleaned["window"]:
-            batches = batches.filter(window=window)
         if first := cleaned["first"]:
             batches = batches.filter(created_at__gte=_midnight(first))
         if last := cleaned["last"]:
@@ -185,6 +189,12 @@ class BatchFilterForm(DaysForm):
         return batches.filter(self._conditions[status]) if status else batches
 
 
+_COLUMNS = {
+    "project": "project__slug",
+    "person": "created_by",
+    "portal_key": "portal_key",
+    "window": "window",
+}
 _SOURCES = {
     PAGES: lambda: Q(portal_key=None),
     API: lambda: Q(portal_key__isnull=False),

@@ -207,7 +207,7 @@ class Summary:
 
 def with_details(batches: "QuerySet[Batch]") -> "QuerySet[Batch]":
     """Load all that a summary needs, in four queries however many batches there are."""
-    rows = batches.select_related("project", "connection", "created_by")
+    rows = batches.select_related("project", "connection", "created_by", "portal_key")
     return rows.prefetch_related("provider_batches", "model_costs", "tags")
 
 

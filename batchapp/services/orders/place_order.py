@@ -1,6 +1,7 @@
 """Order a batch of the requests of a file, at the prices of this instant."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,8 @@ from batchapp.services.orders.price_quotes import (
     total_cost,
 )
 
+# A UUID, as scripts name files; its first group is enough to tell two of them apart.
+UUID_TEXT = re.compile(r"([0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NAME_LENGTH = 200  # characters of a batch's name; a file's name may be longer
 POLICY_FIELDS = [
     *("approval_above_usd", "approval_by_most", "approval_if_unbounded", "approval_days"),
@@ -213,8 +216,16 @@ def same_file_batches(upload: Upload, window: str) -> Q:
 
 
 def default_name(upload: Upload) -> str:
-    """Return the file's name, with a number if the project has a batch of that name."""
-    name = (upload.name.removesuffix(".jsonl").strip() or upload.name.strip())[:NAME_LENGTH]
+    """Return the file's name, with a number if the project has a batch of that name.
+
+    Of a UUID in the name, as scripts name files, the beginning is left, and the number of requests
+    is said, so that people can tell the batches apart.
+    """
+    name = upload.name.removesuffix(".jsonl").strip() or upload.name.strip()
+    short = UUID_TEXT.sub(r"\1", name)
+    if short != name and upload.requests is not None:
+        name = f"{short}, {upload.requests:,} {'request' if upload.requests == 1 else 'requests'}"
+    name = name[:NAME_LENGTH]
     stem = name[: NAME_LENGTH - NUMBER_LENGTH]
     similar = upload.project.batches.filter(Q(name=name) | Q(name__startswith=f"{stem} ("))
     names = set(similar.values_list("name", flat=True))

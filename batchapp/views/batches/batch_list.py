@@ -12,7 +12,11 @@ from batchapp.domain.results.comparison import MAX_BATCHES
 from batchapp.forms.batches.batch_list import BatchFilterForm
 from batchapp.http import Request, render_partial
 from batchapp.models import Batch, Project, SavedView
-from batchapp.models.batches.small_batches import small_batches
+from batchapp.models.batches.small_batches import (
+    MAX_SMALL_REQUESTS,
+    MIN_GROUPED,
+    small_batches,
+)
 from batchapp.pipeline.states import BATCH_STATES
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_details
 from batchapp.presenters.batches.row_actions import row_actions
@@ -48,9 +52,10 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
     if sort.removeprefix("-") not in SORTS:
         sort = NEWEST_FIRST
     is_selecting = "select" in request.GET
-    has_groups = form.groups_small and not is_selecting
     wanted = form.narrow(rows)
-    matching = wanted.exclude(small_batches()) if has_groups else wanted
+    sums = _sums(wanted) if form.groups_small and not is_selecting else None
+    has_group = sums is not None and sums["small"] >= MIN_GROUPED
+    matching = wanted.exclude(small_batches()) if has_group else wanted
     page = list_page(
         matching,
         Order(sort, active_first=form.wants_active_first),
@@ -59,11 +64,10 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
         before=request.GET.get("before", ""),
     )
     batches = with_details(Batch.objects.visible_to(request.user)).in_bulk(page.keys)
-    small_text = ""
     if page.total is not None:
         number = page.total
-    elif has_groups:
-        small_text, number = _grouped(wanted)
+    elif sums is not None:
+        number = sums["number"] - (sums["small"] if has_group else 0)
     else:
         number = matching.count()
     values = filter_values(request)
@@ -87,7 +91,11 @@ def _list(request: Request, context: dict[str, Any]) -> HttpResponse:
         "page_text": page_text(page, number),
         "sort": sort,
         "summaries": summaries,
-        "small_batches": small_text,
+        "small_batches": small_batches_text(sums["small"], sums["cost"], unpriced=sums["unpriced"])
+        if sums is not None and has_group
+        else "",
+        "most_small_requests": MAX_SMALL_REQUESTS,
+        "fewest_grouped": MIN_GROUPED,
         "is_moving": not is_selecting and any(summary.is_moving for summary in summaries),
         "is_selecting": is_selecting,
         "has_menus": not is_selecting,
@@ -111,17 +119,15 @@ def _with_menu(request: Request, batch: Batch) -> Summary:
     return replace(summary, menu=menu)
 
 
-def _grouped(rows: "QuerySet[Batch]") -> tuple[str, int]:
-    """Return how many small batches of programs there are and their cost, and how many others."""
+def _sums(rows: "QuerySet[Batch]") -> dict[str, Any]:
+    """Return the number of batches, and the number and cost of the small ones among them."""
     is_small = small_batches()
-    sums = rows.order_by().aggregate(
+    return rows.order_by().aggregate(
         number=Count("pk"),
         small=Count("pk", filter=is_small),
         unpriced=Count("pk", filter=is_small & Q(actual_cost_usd=None)),
         cost=Sum("actual_cost_usd", filter=is_small),
     )
-    text = small_batches_text(sums["small"], sums["cost"], unpriced=sums["unpriced"])
-    return text, sums["number"] - sums["small"]
 
 
 def _searched(form: BatchFilterForm, project: Project | None, total: int) -> str:

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from batchapp.domain import windows
 from batchapp.models import REALTIME
 from batchapp.services.orders import place_order, price_quotes
-from tests.make import MODEL, make_batch, make_price, make_upload
+from tests.make import MODEL, make_batch, make_price, make_upload, request_file
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
@@ -66,6 +66,25 @@ def test_a_name_counts_up_past_those_that_are_taken() -> None:
     make_batch(name="tickets (3)")
 
     assert place_order.default_name(upload) == "tickets (3)"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("file", "requests", "expected"),
+    [
+        ("batch-87742ea5-0c1d-4b6e-9f00-1234567890ab.jsonl", 2, "batch-87742ea5, 2 requests"),
+        ("87742EA5-0C1D-4B6E-9F00-1234567890AB", 1, "87742EA5, 1 request"),
+        ("batch-87742ea5.jsonl", 2, "batch-87742ea5"),
+    ],
+)
+def test_a_uuid_in_the_name_of_a_file_is_shortened_in_that_of_its_batch(
+    file: str, requests: int, expected: str
+) -> None:
+    upload = make_upload(name=file, content=request_file(requests))
+
+    assert place_order.default_name(upload) == expected
+    make_batch(upload=upload, name=expected)
+    assert place_order.default_name(upload) == f"{expected} (2)"
 
 
 @pytest.mark.django_db

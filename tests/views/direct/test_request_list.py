@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from batchapp.domain.direct_call import EMBEDDINGS, RESPONSES
 from batchapp.models import AuditEvent, AuditKind, DirectRequest, Project, User
 from batchapp.services.direct import request_list
+from tests import html
 from tests.direct import DirectRequests
 from tests.make import OWNER, VIEWER, join, make_portal_key, make_project, make_user
 
@@ -63,6 +65,18 @@ def test_each_state_says_how_the_request_ended_and_no_unknown_cost_is_zero(
     assert "~$0.75" in page
     assert page.count("$0.00<") == 1  # the refusal, which is free
     assert "1,200" in page
+
+
+def test_a_row_says_by_which_endpoint_and_portal_key_the_request_came(
+    browser: Client, project: Project, user: User, sent: DirectRequests
+) -> None:
+    key = make_portal_key(user, project, name="Nightly <job>").key
+    sent.make(NOON, portal_key=key, endpoint=RESPONSES, tier="flex")
+    sent.make(NOON, portal_key=None, endpoint=EMBEDDINGS)
+
+    texts = html.page_of(browser, "/projects/support/single-requests/").texts("td.lead small")
+
+    assert sorted(texts) == ["Embeddings", "Responses, flex, by Nightly <job>"]
 
 
 def test_filters_leave_what_they_say(

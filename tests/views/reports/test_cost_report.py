@@ -277,6 +277,20 @@ def test_sandbox_batches_are_left_out_with_a_word_until_asked_for(
     assert len(csv_of(operator, sandbox="on")) == 3
 
 
+def test_a_report_that_is_empty_without_the_sandbox_offers_to_include_it(
+    operator: Client, batches: list[Batch]
+) -> None:
+    Connection.objects.update(is_sandbox=True)
+
+    empty = page_of(operator, "/report/", by="model").one(".empty")
+    included = page_of(operator, "/report/" + empty.links["Include the sandbox"])
+
+    assert "Nothing was paid for in these days" in empty.text
+    assert f"nothing was paid for it: {len(batches)} sandbox batches." in empty.text
+    assert not included.all(".empty")
+    assert "Included, although nothing was paid for it" in included.text
+
+
 @pytest.mark.parametrize(
     "query", [{"project": "first"}, {"first": "2020-01-01", "last": "2020-01-31"}, {"model": "x"}]
 )
