@@ -20,6 +20,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024  # of an answer that is read for its usage
 MAX_ID_BYTES = 2_000  # of a response, as of a batch of the provider
 LONGEST_NAME = 64  # characters of a field that an error repeats
 PENDING = frozenset({"queued", "in_progress"})  # of a response in the background
+OTHER_MODELS = ("models", "fallbacks")
+"""The fields in which OpenRouter and LiteLLM read models to run in place of ``model``."""
 LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
 """The events that end the stream of a response; that of a chat ends with ``[DONE]``."""
 _UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)  # what decoders raise
@@ -75,8 +77,8 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
     """Return the request in ``body``.
 
     Raises:
-        InvalidCall: the body is no JSON object with a model, names a field twice, or asks for a
-            number of answers that is none.
+        InvalidCall: the body is no JSON object with a model, names a field twice, asks for a
+            number of answers that is none, or names models in place of the model.
     """
     try:
         fields = msgspec.json.decode(body)
@@ -89,6 +91,10 @@ def read_call(endpoint: str, body: bytes) -> DirectCall:
     model = fields.get("model") if isinstance(fields, dict) else None
     if not isinstance(model, str) or not 0 < len(model) <= 200 or not model.isprintable():
         raise InvalidCall("The body must be an object with the name of a model.", "model")
+    for name in OTHER_MODELS:
+        if fields.get(name):
+            # Neither the price nor the models that a portal key allows would hold for them.
+            raise InvalidCall(f"Leave {name} out: a single request here has one model.", name)
     answers = fields.get("n")
     if answers is not None and not (is_count(answers) and answers <= MAX_ANSWERS):
         # Lenient servers read "9" and 9.0 as well, and would give more answers than are reserved.

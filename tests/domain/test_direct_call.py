@@ -100,6 +100,17 @@ def test_each_of_several_answers_counts() -> None:
     assert (several.output_tokens, limited.output_tokens, one.output_tokens) == (7000, 1400, 1000)
 
 
+@pytest.mark.parametrize("name", ["models", "fallbacks"])
+def test_another_model_in_place_of_the_first_is_refused(name: str) -> None:
+    body = {"model": "openai/gpt-oss-20b", name: ["openai/gpt-oss-120b"]}
+
+    with pytest.raises(InvalidCall) as refused:
+        read_call(CHAT, json.dumps(body).encode())
+
+    assert refused.value.param == name
+    assert read_call(CHAT, json.dumps(body | {name: []}).encode()).model == body["model"]
+
+
 def test_a_name_may_come_again_inside_of_another_field() -> None:
     body = b'{"model":"m","tools":[{"model":"a"},{"model":"b"}],"metadata":{"n":"1"},"n":2}'
 
