@@ -89,7 +89,7 @@ def _anchor(heading: str) -> str:
 
 
 def _link(tokens: Sequence[Token]) -> None:
-    """Turn the links between articles, and the names of pages, into links of the console."""
+    """Turn links to articles and to the portal, and names of pages, into links of the console."""
     for number, token in enumerate(tokens):
         if token.type == "link_open":
             token.attrSet("href", _address(str(token.attrGet("href"))))
@@ -99,7 +99,7 @@ def _link(tokens: Sequence[Token]) -> None:
 
 
 def _address(link: str) -> str:
-    target, sharp, anchor = link.partition("#")
+    target, sharp, anchor = link.removeprefix(settings.PUBLIC_URL).partition("#")
     if target == "../glossary.md":
         return reverse("guide_terms")
     name = target.removesuffix(".md")

@@ -33,7 +33,9 @@ def test_every_article_in_the_folder_is_in_the_console_in_the_order_of_its_index
 def test_an_article_is_short_and_begins_with_its_title_and_what_it_is_about(name: str):
     article = guide.articles()[name]
 
-    assert 60 <= len(lines_of(name)) <= 120
+    text = (guide.FOLDER / f"{name}.md").read_text()
+    assert len(lines_of(name)) >= 60
+    assert len(re.sub(r"```.*?```", "", text, flags=re.DOTALL).splitlines()) <= 120
     assert lines_of(name)[0] == f"# {article.title}"
     assert re.fullmatch(r"[A-Z][^<>*`\[\]]+\.", article.summary)
     assert "<h1" not in article.body
@@ -56,6 +58,13 @@ def test_every_page_that_can_be_linked_is_named_by_an_article():
     text = "".join("\n".join(lines_of(name)) for name in guide.NAMES)
 
     assert [page for page in guide.PAGES if f"**{page}**" not in text] == []
+
+
+def test_the_pages_about_the_api_are_links():
+    body = guide.articles()["clients"].body
+
+    for path in ("/v1/reference", "/v1/openapi.json", "/skill.md"):
+        assert f'<a href="{path}">' in body
 
 
 def test_markup_in_an_article_is_shown_and_never_run(tmp_path, monkeypatch):

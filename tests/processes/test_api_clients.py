@@ -20,6 +20,7 @@ from tests.processes.test_portal_keys import curl, post, sign_in
 pytestmark = [pytest.mark.processes]
 
 CLIENTS = Path(__file__).parent / "clients"
+MODEL = "Qwen/Qwen3.5-9B"
 PATIENCE = 240  # seconds for a script
 ENDS = {"finalizing", "completed"}  # of a batch that was answered before the cancel came
 
@@ -134,45 +135,82 @@ def test_a_script_for_langchain_runs_unchanged(
     assert told["vectors"] == 2
 
 
-EXAMPLES = {  # of the guide: the begin of the title -> the package, and what its output has
-    "OpenAI's client for Python": ("openai", '"custom_id"'),
-    "OpenAI's client for Node": ("openai@6", '"custom_id"'),
-    "autobatcher": ("autobatcher", "\n"),
-    "LangChain: ": ("langchain-doubleword", "', '"),
+EXAMPLES = {  # of the guide: the begin of the title -> article, package, what its output has
+    "OpenAI's client for Python": ("clients", "openai", '"custom_id"'),
+    "OpenAI's client for Node": ("clients", "openai@6", '"custom_id"'),
+    "autobatcher": ("clients", "autobatcher", "\n"),
+    "LangChain: ": ("clients", "langchain-doubleword", "', '"),
+    "An answer as a stream": ("single-requests", "openai", " "),
 }
+WITH_FAILURES = ["OpenAI's client for Python", "OpenAI's client for Node"]
 
 
 @pytest.mark.parametrize("title", EXAMPLES)
 def test_the_examples_of_the_guide_run_as_they_are(
     running: Portal, secret: str, title: str, tmp_path: Path
 ) -> None:
-    """A reader writes the name of a model into them; here they wait shorter than in the guide."""
-    package, expected = EXAMPLES[title]
-    language, text = guide_example(title)
+    """A reader sets the key and the model; here they wait shorter than in the guide."""
+    done = run_guide_example(running, secret, title, tmp_path, guide_requests())
+
+    assert done.returncode == 0, f"{done.stderr[-3000:]}\n{running.tail()}"
+    assert EXAMPLES[title][2] in done.stdout
+
+
+def test_the_examples_of_two_languages_order_two_batches_and_each_again_the_same(
+    running: Portal, secret: str, tmp_path: Path
+) -> None:
+    requests = guide_requests().replace("Hello", "Which languages?")
+    titles = [WITH_FAILURES[0], *WITH_FAILURES]
+
+    texts = [
+        run_guide_example(running, secret, title, tmp_path, requests).stdout for title in titles
+    ]
+
+    python, python_again, node = (text.split()[0] for text in texts)
+    assert python.startswith("batch_")
+    assert python == python_again != node
+
+
+@pytest.mark.parametrize("title", WITH_FAILURES)
+def test_the_examples_of_the_guide_print_what_failed_and_end_with_an_error(
+    running: Portal, secret: str, title: str, tmp_path: Path
+) -> None:
+    first, second = guide_requests().splitlines()
+    first = first.replace('"messages"', '"user": "sandbox:fail=418", "messages"')
+
+    done = run_guide_example(running, secret, title, tmp_path, f"{first}\n{second}\n")
+
+    assert done.returncode == 1, done.stderr
+    assert '"custom_id":"2"' in done.stdout.replace(": ", ":")
+    assert '"custom_id":"1"' in done.stderr.replace(": ", ":")
+
+
+def run_guide_example(
+    running: Portal, secret: str, title: str, folder: Path, requests: str
+) -> subprocess.CompletedProcess[str]:
+    article, package, _ = EXAMPLES[title]
+    language, text = guide_example(article, title)
     for old, new in {
         guide.EXAMPLE_ADDRESS: running.url,
-        "MODEL": "Qwen/Qwen3.5-9B",
         "sleep(10)": "sleep(1)",
         "10_000": "1000",
     }.items():
         text = text.replace(old, new)
-    _, make_file = guide_example("Make a file")
-    lines = make_file.partition("<<'END'\n")[2].partition("END\n")[0]
-    (tmp_path / "requests.jsonl").write_text(lines.replace("MODEL", "Qwen/Qwen3.5-9B"))
+    (folder / "requests.jsonl").write_text(requests)
     if language == "js":
         program, script = "node", node_with(package) / "batch.mjs"
     else:
-        program, script = str(python_with(package)), tmp_path / "batch.py"
+        program, script = str(python_with(package)), folder / "batch.py"
     script.write_text(text)
-
-    done = subprocess.run(
+    return subprocess.run(
         [program, str(script)],
-        cwd=tmp_path,
+        cwd=folder,
         env={
             "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
+            "HOME": str(folder),
             "NO_PROXY": "*",
             "BATCHAPP_KEY": secret,
+            "BATCHAPP_MODEL": MODEL,
         },
         capture_output=True,
         text=True,
@@ -180,13 +218,17 @@ def test_the_examples_of_the_guide_run_as_they_are(
         check=False,
     )
 
-    assert done.returncode == 0, f"{done.stderr[-3000:]}\n{running.tail()}"
-    assert expected in done.stdout
+
+def guide_requests() -> str:
+    """Return the file that the guide makes, as the shell writes it."""
+    _, text = guide_example("clients", "Make a file")
+    lines = text.partition("<<END\n")[2].partition("END\n")[0]
+    return lines.replace("$BATCHAPP_MODEL", MODEL)
 
 
-def guide_example(title: str) -> tuple[str, str]:
+def guide_example(article: str, title: str) -> tuple[str, str]:
     """Return the language and the text of the example whose title begins so."""
-    text = (guide.FOLDER / "clients.md").read_text()
+    text = (guide.FOLDER / f"{article}.md").read_text()
     found = re.search(rf"```(\w+) {re.escape(title)}[^\n]*\n(.*?)```", text, re.DOTALL)
     assert found, title
     return found[1], found[2]
@@ -195,7 +237,7 @@ def guide_example(title: str) -> tuple[str, str]:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_commands_of_curl_run_unchanged(running: Portal, secret: str, tmp_path: Path) -> None:
     header = ("-H", f"Authorization: Bearer {secret}")
-    body = {"model": "Qwen/Qwen3.5-9B", "messages": [{"role": "user", "content": "Hello"}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
     line = {"custom_id": "curl", "method": "POST", "url": "/v1/chat/completions", "body": body}
     (tmp_path / "requests.jsonl").write_text(json.dumps(line))
     base = f"{running.url}/v1"

@@ -16,6 +16,8 @@ from tests.processes.portal import PASSWORD, Portal, portal, until
 
 pytestmark = [pytest.mark.processes]
 
+MODEL = "Qwen/Qwen3.5-9B"
+
 
 def sign_in(client: httpx.Client) -> None:
     post(client, "/sign-in/", {"username": "ana@example.com", "password": PASSWORD})
@@ -48,7 +50,7 @@ def run_batch(running: Portal, folder: Path) -> str:
 
 def write_requests(folder: Path) -> Path:
     file = folder / "requests.jsonl"
-    body = {"model": "Qwen/Qwen3.5-9B", "messages": [{"role": "user", "content": "Hello"}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
     lines = (
         {"custom_id": f"row-{n}", "method": "POST", "url": "/v1/chat/completions", "body": body}
         for n in range(3)
@@ -66,9 +68,18 @@ def make_key(running: Portal, scope: str) -> str:
     return re.findall(r"ba_[A-Za-z0-9]{43}", made.text)[0]
 
 
-def run_example(running: Portal, folder: Path, secret: str, label: str, **ids: str) -> str:
+def run_example(
+    running: Portal,
+    folder: Path,
+    secret: str,
+    label: str,
+    *,
+    article: str = "clients",
+    exit_code: int = 0,
+    **ids: str,
+) -> str:
     """Run an example of the guide in a shell, with the ids in the places of those it has."""
-    text = (guide.FOLDER / "clients.md").read_text()
+    text = (guide.FOLDER / f"{article}.md").read_text()
     _, _, example = text.partition(f"```sh {label}")
     example = example.partition("\n")[2].partition("```")[0]
     for word, value in {guide.EXAMPLE_ADDRESS: running.url, **ids}.items():
@@ -76,12 +87,13 @@ def run_example(running: Portal, folder: Path, secret: str, label: str, **ids: s
     done = subprocess.run(
         ["sh", "-c", example],
         cwd=folder,
-        env=os.environ | {"BATCHAPP_KEY": secret, "no_proxy": "*"},
+        env=os.environ | {"BATCHAPP_KEY": secret, "BATCHAPP_MODEL": MODEL, "no_proxy": "*"},
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    assert done.returncode == exit_code, (label, done.stdout, done.stderr)
     return done.stdout
 
 
@@ -101,7 +113,7 @@ def test_the_examples_of_the_page_work_as_they_are(tmp_path: Path) -> None:
         huge = curl("-i", "-H", f"Authorization: Bearer {'x' * 100_000}", results, folder=tmp_path)
         head = curl("--head", "-H", header, results, folder=tmp_path)
 
-        assert "Qwen/Qwen3.5-9B" in [model["id"] for model in json.loads(models.stdout)["data"]]
+        assert MODEL in [model["id"] for model in json.loads(models.stdout)["data"]]
         assert saved.returncode == 0, saved.stderr
         (answers,) = tmp_path.glob("requests*-output.jsonl")
         assert len(answers.read_text().splitlines()) == 3
@@ -115,17 +127,47 @@ def test_the_examples_of_the_page_work_as_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_examples_of_the_guide_run_a_batch(tmp_path: Path) -> None:
+    """A reader sets the key and the model, and writes ids in the place of those in the guide."""
     with portal(tmp_path / "portal", speed=20) as running:
         running.bootstrap()
-        write_requests(tmp_path)
         example = partial(run_example, running, tmp_path, make_key(running, "submit"))
+        models = example("List the models", **{"export BATCHAPP_KEY='ba_…'": ""})
+        example("Make a file", **{"'MODEL'": f"'{MODEL}'"})
 
         file = json.loads(example("Send the file"))
         batch = json.loads(example("Order a batch", **{"file-ID": file["id"]}))
+        again = json.loads(example("Order a batch", **{"file-ID": file["id"]}))
+        anew = json.loads(example("Order a batch", **{"file-ID": file["id"], "curl 1": "curl 2"}))
         follow = partial(example, "Follow the batch", batch_ID=batch["id"])
         until(lambda: json.loads(follow())["status"] == "completed", "the batch", running.tail)
         answers = example("Read the answers", **{"file-output-ID": batch["output_file_id"]})
+        failures = example("Read what failed", **{"file-error-ID": batch["error_file_id"]})
+        single = example("One answer", article="single-requests")
 
+        assert f'"{MODEL}"' in models
         assert file["filename"] == "requests.jsonl"
-        ids = {json.loads(line)["custom_id"] for line in answers.splitlines()}
-        assert ids == {"row-0", "row-1", "row-2"}
+        assert again["id"] == batch["id"] != anew["id"]
+        assert {json.loads(line)["custom_id"] for line in answers.splitlines()} == {"1", "2"}
+        assert failures == ""
+        assert json.loads(single)["choices"][0]["message"]["content"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_example_of_the_guide_that_reads_failures_ends_with_them(tmp_path: Path) -> None:
+    with portal(tmp_path / "portal", speed=20) as running:
+        running.bootstrap()
+        file = write_requests(tmp_path)
+        first, rest = file.read_text().split("\n", 1)
+        fields = json.loads(first)
+        fields["body"]["user"] = "sandbox:fail=418"
+        file.write_text(f"{json.dumps(fields)}\n{rest}")
+        example = partial(run_example, running, tmp_path, make_key(running, "submit"))
+
+        file_id = json.loads(example("Send the file"))["id"]
+        batch = json.loads(example("Order a batch", **{"file-ID": file_id}))
+        follow = partial(example, "Follow the batch", batch_ID=batch["id"])
+        until(lambda: json.loads(follow())["status"] == "completed", "the batch", running.tail)
+        ids = {"file-error-ID": batch["error_file_id"]}
+        failures = example("Read what failed", exit_code=1, **ids)
+
+        assert [json.loads(line)["custom_id"] for line in failures.splitlines()] == ["row-0"]

@@ -37,7 +37,7 @@ def test_articles_lead_from_one_to_the_next(client: Client) -> None:
         ("approvals", "Approval of batches"),
         ("failures", "When things fail"),
         ("notifications", "Notifications"),
-        ("scripts", "Use the portal from a script"),
+        ("scripts", "Portal keys and downloads"),
         ("clients", "Run batches from a script"),
         ("single-requests", "Send one request at a time"),
         ("people", "Invite people and run the portal"),
