@@ -1,5 +1,7 @@
 """What pages say of a portal key: its state, its scope, its models, and how to use it."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +11,7 @@ from django.utils import timezone
 from batchapp.models import PortalKey, PortalKeySecret
 from batchapp.templatetags.words import count
 
+CHAT = "/v1/chat/completions"
 SCOPES = {
     PortalKey.Scope.READ: "Reads",
     PortalKey.Scope.SUBMIT: "Submits",
@@ -104,29 +107,39 @@ def key_state(key: PortalKey) -> KeyState:
     return KeyState("Works", "good", "check")
 
 
-def quickstart(address: str, secret: str) -> list[tuple[str, str]]:
-    """Return name and text of the examples that use ``secret`` at the portal's ``address``."""
-    shell = f"""\
-export BATCHAPP_KEY='{secret}'
+def quickstart(
+    address: str, secret: str, *, model: str = "", window: str = ""
+) -> list[tuple[str, str]]:
+    """Return name and text of the examples that use ``secret`` at the portal's ``address``.
 
-# The models that the key may use
-curl -H "Authorization: Bearer $BATCHAPP_KEY" {address}/v1/models
-
-# The answers of a batch: take the id from the address of its page
-curl -OJ -H "Authorization: Bearer $BATCHAPP_KEY" {address}/batches/ID-OF-THE-BATCH/output.jsonl"""
-    python = f"""\
-import json
-import os
-import urllib.request
-
-request = urllib.request.Request(
-    "{address}/v1/models",
-    headers={{"Authorization": "Bearer " + os.environ["BATCHAPP_KEY"]}},
-)
-with urllib.request.urlopen(request) as response:
-    for model in json.load(response)["data"]:
-        print(model["id"])"""
-    return [("curl", shell), ("Python", python)]
+    With a ``model`` they run a batch in ``window``, as a key that submits may; else they read.
+    """
+    header = '-H "Authorization: Bearer $BATCHAPP_KEY"'
+    models = f"export BATCHAPP_KEY='{secret}'\ncurl {address}/v1/models {header}"
+    examples = [("The models that the key may use", models)]
+    if not model:
+        answers = f"curl -OJ {header} {address}/batches/ID-OF-THE-BATCH/output.jsonl"
+        return [
+            *examples,
+            ("The answers of a batch, by the id in the address of its page", answers),
+        ]
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    line = {"custom_id": "1", "method": "POST", "url": CHAT, "body": body}
+    order = {"input_file_id": "file-ID", "endpoint": CHAT, "completion_window": window}
+    file = f"""\
+cat > requests.jsonl <<'END'
+{json.dumps(line)}
+END
+curl {address}/v1/files {header} -F purpose=batch -F file=@requests.jsonl"""
+    batch = f"""\
+curl {address}/v1/batches {header} \\
+  -H 'Content-Type: application/json' \\
+  -d {shlex.quote(json.dumps(order))}"""
+    return [
+        *examples,
+        ("Send a file with one request; the answer has its id", file),
+        ("Order a batch of the file, with its id in the place of file-ID", batch),
+    ]
 
 
 def _last_use(secret: PortalKeySecret) -> float:

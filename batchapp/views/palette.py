@@ -1,4 +1,4 @@
-"""The command palette: search pages, projects, batches and files by name."""
+"""The command palette: search pages, projects, batches, files and the guide by name."""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from batchapp.forms.palette import PaletteForm
 from batchapp.http import Request, render_partial, wants_fragment
 from batchapp.models import Batch, Project, ProviderBatch, Upload
 from batchapp.pipeline.states import BatchState, state_of
+from batchapp.presenters import guide
 from batchapp.views.permissions import memberships_of
 
 Row = TypeVar("Row", Batch, Upload)
@@ -32,7 +33,8 @@ PAGES = [
     REPORT,
     NEW_PROJECT,
     ("Profile and provider keys", "profile_edit", "person"),
-    ("Portal keys", "portal_key_list", "key"),
+    ("Portal keys, the API keys of scripts", "portal_key_list", "key"),
+    ("The API", "api:api_reference", "list"),
     ("Change the password", "password_change", "person"),
     ("Guide", "guide_list", "help"),
     ("Terms", "guide_terms", "list"),
@@ -119,6 +121,19 @@ def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
         "Files",
         [Entry(row.name, row.get_absolute_url(), "file", row.project) for row in _newest(uploads)],
     )
+    yield "Guide", list(_sections(text))[:MAX_ENTRIES]
+
+
+def _sections(text: str) -> Iterator[Entry]:
+    """Find articles of the guide, and the sections of others; nothing without a text."""
+    for article in guide.articles().values() if text else ():
+        url = article.get_absolute_url()
+        if text.lower() in article.title.lower():
+            yield Entry(article.title, url, "help")
+            continue
+        for anchor, heading in article.sections:
+            if text.lower() in heading.lower():
+                yield Entry(f"{article.title}: {heading}", f"{url}#{anchor}", "help")
 
 
 def _newest_batches(request: Request, text: str) -> Iterator[tuple[Batch, BatchState]]:

@@ -2,12 +2,16 @@
 
 import json
 import re
+from typing import get_args
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
 from batchapp.api.openapi_document import document
+from batchapp.api.schemas.batches import PortalFacts, Status
+from batchapp.api.schemas.files import CostEstimate
+from batchapp.pipeline.states import BATCH_STATES, WaitsFor
 from batchapp.presenters import guide
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("user")]
@@ -60,5 +64,14 @@ def test_an_agent_reads_what_the_api_has(client: Client) -> None:
     assert f"The portal is at {settings.PUBLIC_URL}." in text
     assert paths <= known
     assert len(paths) > 4
+    for member in ("total_estimated_cost", "low_cost", "high_cost", "ceiling_cost"):
+        assert f"`{member}`" in text
+        assert member in CostEstimate.model_fields
+    for member in ("state", "url", "cost_usd"):
+        assert f"`portal.{member}`" in text
+        assert member in PortalFacts.model_fields
+    waiting = {state.code for state in BATCH_STATES if state.waits_for is WaitsFor.PERSON}
+    over = set(get_args(Status)) - {"validating", "in_progress", "finalizing", "cancelling"}
+    assert over | waiting <= set(re.findall(r"`(\w+)`", text))
     (request,) = [line for line in text.splitlines() if line.startswith("{")]
     assert set(json.loads(request)) == {"custom_id", "method", "url", "body"}

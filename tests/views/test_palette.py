@@ -42,6 +42,24 @@ def test_it_finds_pages_projects_batches_and_files_by_name(
     assert 'href="/profile/"' in listed(browser, "keys")
 
 
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("API", "/v1/reference"),
+        ("api key", "/profile/portal-keys/"),
+        ("portal key", "/profile/portal-keys/"),
+        ("script", "/guide/clients/"),
+        ("OpenAI", "/guide/clients/#with-openais-clients"),
+        ("curl", "/guide/clients/#with-curl"),
+        ("budget", "/guide/budgets/"),
+    ],
+)
+def test_who_comes_to_write_a_script_finds_the_pages_for_it(
+    browser: Client, text: str, url: str
+) -> None:
+    assert f'href="{url}"' in listed(browser, text)
+
+
 def test_nothing_of_other_teams_is_in_it(browser: Client) -> None:
     theirs = make_project(make_user(), name="Secret project")
     upload = make_upload(theirs, name="secret.jsonl")

@@ -14,7 +14,7 @@ from batchapp.services.portal_keys.portal_keys import OVERLAPS, SERVICE_SCOPES, 
 LONGEST = 10 * 365  # days until an own date, the longest life of a key that ends
 SCOPE_TEXTS = {
     PortalKey.Scope.READ: "Read: list models, download results, exports and reports",
-    PortalKey.Scope.SUBMIT: "Read and submit: also upload files, run and cancel batches",
+    PortalKey.Scope.SUBMIT: "Read and submit: also run and cancel batches, send single requests",
     PortalKey.Scope.MANAGE: "Manage: also change settings of the project, never people or keys",
 }
 ON_DATE, NEVER = "date", "never"
@@ -54,7 +54,6 @@ class PortalKeyForm(forms.Form):
     scope = forms.ChoiceField(
         label="What it may do",
         widget=forms.RadioSelect,
-        initial=PortalKey.Scope.READ,
         error_messages={"required": "Choose what the key may do."},
     )
     models = forms.MultipleChoiceField(
@@ -82,6 +81,11 @@ class PortalKeyForm(forms.Form):
         super().__init__(*args, **more)
         choices = [(scope.value, text) for scope, text in SCOPE_TEXTS.items() if scope in scopes]
         self.fields["scope"].choices = choices  # type: ignore[attr-defined]
+        # Most scripts submit; a viewer may only read.
+        may_submit = PortalKey.Scope.SUBMIT in scopes
+        self.fields["scope"].initial = (
+            PortalKey.Scope.SUBMIT if may_submit else PortalKey.Scope.READ
+        )
         self.fields["models"].choices = [(name, name) for name in models]  # type: ignore[attr-defined]
         if not is_owner:
             del self.fields["owner"]

@@ -15,11 +15,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from batchapp import access
 from batchapp.domain.refused import Refusal, Refused
-from batchapp.forms.portal_keys.portal_keys import PortalKeyForm, RevocationForm, RotationForm
+from batchapp.forms.portal_keys.portal_keys import (
+    SCOPE_TEXTS,
+    PortalKeyForm,
+    RevocationForm,
+    RotationForm,
+)
 from batchapp.http import Request, render_partial
 from batchapp.models import Membership, PortalKey, Project
 from batchapp.models.portal_keys.portal_key import PortalKeyQuerySet
-from batchapp.presenters.model_choices import model_choices
+from batchapp.presenters.model_choices import first_choice, model_choices
 from batchapp.presenters.portal_key_text import KeyRow, key_row, quickstart, revoked_row
 from batchapp.presenters.refusal_text import refusal_text
 from batchapp.services.portal_keys import portal_keys
@@ -153,12 +158,23 @@ def _revealed(request: Request, made: NewSecret, *, hours: int | None = None) ->
     context = {
         "key": made.key,
         "secret": made.secret,
-        "examples": quickstart(settings.PUBLIC_URL, made.secret),
+        "does": SCOPE_TEXTS[PortalKey.Scope(made.key.scope)],
+        "examples": quickstart(settings.PUBLIC_URL, made.secret, **_order_example(made.key)),
         "hours": hours,
         "list_url": _list_url(request, made.key),
         "nav": "projects" if made.key.is_service_key else "profile",
     }
     return render(request, "batchapp/portal_keys/portal_key_reveal.html", context)
+
+
+def _order_example(key: PortalKey) -> dict[str, str]:
+    """Return a model and a window that ``key`` may order; empty if there are none, or it reads."""
+    if key.scope == PortalKey.Scope.READ:
+        return {}
+    connection = key.project.connection
+    choices = [row for row in model_choices(connection) if key.allows_model(row.model)]
+    model, window = first_choice(key.project, choices), next(iter(connection.window_names), "")
+    return {"model": model, "window": window} if model and window else {}
 
 
 def _listed(request: Request, keys: PortalKeyQuerySet) -> dict[str, Any]:

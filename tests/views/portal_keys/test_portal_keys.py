@@ -1,5 +1,6 @@
 """The pages of portal keys: made, shown once, rotated, revoked."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -83,16 +84,31 @@ def test_a_new_key_is_shown_once_and_stored_as_a_digest(
     examples = Page(response).texts("#quickstart pre")
     assert len(examples) == 2
     assert secret in examples[0]
+    assert "https://portal.example.com/v1/models" in examples[0]
+    assert "https://portal.example.com/batches/" in examples[1]
+    assert "$BATCHAPP_KEY" in examples[1]
     assert secret not in examples[1]
-    assert 'os.environ["BATCHAPP_KEY"]' in examples[1]
-    for example in examples:
-        assert "https://portal.example.com/v1/models" in example
+    assert "Read: list models" in Page(response).text
     assert secret not in str([*PortalKey.objects.values(), *PortalKeySecret.objects.values()])
     for url in (OWN, LIST, NEW, f"/portal-keys/{key.pk}/rotate/", "/profile/", "/"):
         html = browser.get(url).content.decode()
         assert secret[:10] not in html
     assert f"{secret[:9]}…" in page_of(browser, OWN).text
     assert secret not in str(dict(browser.session))
+
+
+def test_a_new_key_that_submits_has_an_example_of_a_batch_for_a_model_it_may_use(
+    browser: Client, project: Project
+) -> None:
+    page = make(browser, scope="submit", models=[MODEL])
+
+    _models, send, order = page.texts("#quickstart pre")
+    (request,) = re.findall(r"\{.+\}", send)
+    (ordered,) = re.findall(r"-d '(.+)'", order)
+    assert json.loads(request)["body"]["model"] == MODEL
+    assert json.loads(ordered)["completion_window"] in project.connection.windows
+    assert json.loads(ordered)["endpoint"] == json.loads(request)["url"]
+    assert "Read and submit: also run and cancel batches" in page.text
 
 
 def test_revoked_keys_are_listed_with_who_revoked_them_and_when(
@@ -209,6 +225,7 @@ def test_a_person_can_choose_no_more_than_the_own_role(
     page = page_of(browser, NEW)
 
     assert [option["value"] for option in page.all("[name=scope]")] == scopes
+    assert page.one("[name=scope][checked]")["value"] == scopes[:2][-1]
     assert bool(page.all("[name=owner]")) is (role == OWNER)
 
 
