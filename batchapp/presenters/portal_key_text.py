@@ -127,9 +127,7 @@ def quickstart(
     line = {"custom_id": "1", "method": "POST", "url": CHAT, "body": body}
     order = {"input_file_id": "file-ID", "endpoint": CHAT, "completion_window": window}
     file = f"""\
-cat > requests.jsonl <<'END'
-{json.dumps(line)}
-END
+echo {shlex.quote(json.dumps(line))} > requests.jsonl
 curl {address}/v1/files {header} -F purpose=batch -F file=@requests.jsonl"""
     batch = f"""\
 curl {address}/v1/batches {header} \\

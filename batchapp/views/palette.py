@@ -34,7 +34,6 @@ PAGES = [
     NEW_PROJECT,
     ("Profile and provider keys", "profile_edit", "person"),
     ("Portal keys, the API keys of scripts", "portal_key_list", "key"),
-    ("The API", "api:api_reference", "list"),
     ("Change the password", "password_change", "person"),
     ("Guide", "guide_list", "help"),
     ("Terms", "guide_terms", "list"),
@@ -76,6 +75,10 @@ class Entry:
             return [Part(self.name, is_match=False)]
         texts = re.split(f"({re.escape(self.searched)})", self.name, flags=re.IGNORECASE)
         return [Part(text, is_match=number % 2 > 0) for number, text in enumerate(texts) if text]
+
+
+# Its URL has no name here: the API has its own patterns.
+THE_API = Entry("The API", "/v1/reference", "list")
 
 
 @require_safe
@@ -125,7 +128,9 @@ def _groups(request: Request, text: str) -> Iterator[tuple[str, list[Entry]]]:
 
 
 def _sections(text: str) -> Iterator[Entry]:
-    """Find articles of the guide, and the sections of others; nothing without a text."""
+    """Find articles of the guide, the sections of others, and the API; nothing without a text."""
+    if text and text.lower() in THE_API.name.lower():
+        yield THE_API
     for article in guide.articles().values() if text else ():
         url = article.get_absolute_url()
         if text.lower() in article.title.lower():
