@@ -674,6 +674,7 @@ SERVICES: list[tuple[Callable[..., Any], str, Call]] = [
         apply_prices,
     ),
     (outbox.unsent, Right.ADMINISTER, lambda w, u: outbox.unsent(u)),
+    (outbox.count_unsent, Right.ADMINISTER, lambda w, u: outbox.count_unsent(u)),
     (outbox.read, Right.ADMINISTER, lambda w, u: outbox.read(u, w.email.pk)),
     (outbox.try_again, Right.ADMINISTER, lambda w, u: outbox.try_again(u) or None),
     (outbox.send_test, Right.ADMINISTER, send_test),
