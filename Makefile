@@ -20,7 +20,7 @@ NEWEST ?= $(shell for each in $$(echo "$$PATH" | tr : '\n' | sed 's|$$|/python3.
 	done | sort -n | tail -1 | cut -d ' ' -f 2)
 TEMPLATES = $$(find templates -name '*.html')
 
-.PHONY: help install serve demo test quick unit rails checks embedded team lint format types bench soak pictures states lock clean
+.PHONY: help install serve demo test quick unit rails checks embedded team gallery lint format types bench soak pictures states lock clean
 
 help: # list these verbs
 	@sed -n 's/^\([a-z]*\):[^#]*# \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,9 +38,9 @@ demo: install # the same with a sandbox provider and a sample batch; DEMO_EXIT=1
 test: .venv/developing # everything that must pass: lint, types, checks, the suite on both stacks
 	$(BIN)/python -m tests.stack --check
 	$(MAKE) --no-print-directory lint types checks
-	$(MAKE) --no-print-directory -j 2 --output-sync=target embedded team
+	$(MAKE) --no-print-directory -j 2 --output-sync=target embedded team gallery
 
-quick: .venv/developing # lint, types and the unit tests on SQLite, in three minutes
+quick: .venv/developing # lint, types and the unit tests on SQLite
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint types unit
 
 unit: .venv/developing # the tests that start no browser and no portal
@@ -54,13 +54,15 @@ checks: .venv/developing # migrations and what Django asks of a deployment
 	$(EMBEDDED) DATA_DIR=var/check PUBLIC_URL=https://portal.example.com \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-embedded: .venv/developing # the whole suite on SQLite and files
+embedded: .venv/developing # the suite on SQLite and files, without the gallery
 	$(EMBEDDED) $(UNIT) -p tests.floors
-	$(EMBEDDED) $(GALLERY)
 	$(EMBEDDED) $(REAL)
 
 team: .venv/developing # what may differ on PostgreSQL and Redis
 	$(BIN)/python -m tests.stack sh -c '$(REAL) && $(UNIT)'
+
+gallery: .venv/developing # every page in every state, looked at by a browser
+	$(EMBEDDED) $(GALLERY)
 
 lint: .venv/developing # Python, JavaScript, templates and the import contracts
 	$(BIN)/ruff check
