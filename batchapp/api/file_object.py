@@ -61,7 +61,7 @@ def error_findings(report: Report) -> tuple[str, dict[str, Any]]:
 
 
 def warnings_of(report: Report) -> dict[str, Any]:
-    """Return what may be wrong with a file that was taken; nothing if there are no warnings."""
+    """Return the warnings of a file that was taken and their number; {} if there are none."""
     rows = _of_severity(report, Severity.WARNING)
     if not rows:
         return {}

@@ -59,9 +59,9 @@ def file_create(
 ) -> HttpResponse:
     """Check a file of requests and store it; a file with errors is refused, and not stored.
 
-    The first error is in ``message``, and up to 100 of them in ``findings``. What may be wrong
-    with a file that is stored is in ``warnings``. The same content and name again within 15
-    minutes, or with the same Idempotency-Key within a day, is the same file.
+    The first error is in ``message``, and up to 100 of them in ``findings``. A file that is
+    stored may have ``warnings``. The same content and name again within 15 minutes, or with the
+    same Idempotency-Key within a day, is the same file.
     """
     if purpose.lower() != "batch":
         raise invalid(f"Invalid purpose {purpose!r}. Only 'batch' is supported.", "purpose")

@@ -1,4 +1,4 @@
-"""What a portal key must be allowed to do for each address of the API, said at its route."""
+"""Require a scope of the portal key at each route of the API."""
 
 from http import HTTPStatus
 from typing import Any

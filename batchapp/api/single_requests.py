@@ -18,7 +18,7 @@ BODY = {
     "required": True,
     "content": {"application/json": {"schema": {"type": "object", "required": ["model"]}}},
 }
-# What the provider answers is passed on with its status.
+# An answer of the provider is passed on with its own status.
 ANSWERS = {200: dict[str, Any], 402: dict[str, Any], 502: dict[str, Any]}
 TAKES_BODY = needs(Scope.SUBMIT, requestBody=BODY)
 

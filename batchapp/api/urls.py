@@ -48,13 +48,13 @@ LARGE_BODIES = {"file_create": files.require_submitter}
 
 def patterns() -> list[URLPattern]:
     """Return the pattern of each route, with the name of its function."""
-    found = [each for each in api.urls[0] if isinstance(each, URLPattern)]
-    for each in found:
-        each.callback = answering_head(each.callback)
-        if require := LARGE_BODIES.get(str(each.name)):
-            each.callback.require_sender = require  # type: ignore[attr-defined]
+    found = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
+    for pattern in found:
+        pattern.callback = answering_head(pattern.callback)
+        if require := LARGE_BODIES.get(str(pattern.name)):
+            pattern.callback.require_sender = require  # type: ignore[attr-defined]
     # Without that of django-ninja, a link to its own documentation.
-    return [each for each in found if each.name != "api-root"]
+    return [pattern for pattern in found if pattern.name != "api-root"]
 
 
 urlpatterns = [

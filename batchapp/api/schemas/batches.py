@@ -84,7 +84,7 @@ class Analytics(Schema):
 
 
 class PortalFacts(Schema):
-    """What the portal knows besides: ``state`` is that of its pages, ``url`` the page."""
+    """Facts of the portal about a batch: ``state`` as its pages show it, ``url`` of its page."""
 
     state: str
     url: str

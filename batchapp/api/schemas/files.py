@@ -21,7 +21,7 @@ class FileObject(Schema):
 
 
 class FileWarning(Schema):
-    """What may be wrong with a request of a file that was taken."""
+    """A warning about a request of a file that was taken."""
 
     code: str
     line: int | None
