@@ -15,8 +15,8 @@ from batchapp.models import Statement
 from batchapp.presenters.statements.statement_json import statement_json
 from batchapp.services.audit.downloads import record_report
 from batchapp.services.statements import calendar, statement_lines
-from batchapp.services.statements.direct_sums import direct_sum
-from batchapp.services.statements.sums import Part, sum_by_each, total_of
+from batchapp.services.statements.part import Part
+from batchapp.services.statements.sums import sum_by_each, total_of
 
 LINES = 1000  # on one page
 GROUPS = ("cost_centre", "model", "person")
@@ -53,6 +53,5 @@ def statement_detail(request: Request, month: str, page: int = 1) -> HttpRespons
         total=total_of(groups["cost_centre"]),
         groups=groups,
         lines=lines,
-        direct=direct_sum(part),
     )
     return json_response(data | {"page": shown.number, "pages": shown.paginator.num_pages})

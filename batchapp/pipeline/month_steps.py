@@ -6,7 +6,7 @@ from batchapp.models import MonthClosing, Notice, NoticeKind, Statement
 from batchapp.pipeline.runner import DueRows
 from batchapp.services.statements import closing as month_closing
 from batchapp.services.statements.direct_sums import direct_sum
-from batchapp.services.statements.sums import Part
+from batchapp.services.statements.part import Part
 
 
 def close_month(closing: MonthClosing) -> DueRows:

@@ -14,8 +14,8 @@ from batchapp.models import MonthClosing, StatementRecipient
 from batchapp.pipeline.runner import DueRows
 from batchapp.services.mail import outbox
 from batchapp.services.statements import closing, recipients, statement_lines
-from batchapp.services.statements.direct_sums import direct_sum
-from batchapp.services.statements.sums import Part, sum_by_each, total_of
+from batchapp.services.statements.part import Part
+from batchapp.services.statements.sums import sum_by_each, total_of
 
 MAX_ATTACHED = 5_000_000  # characters; many mail servers refuse e-mails of 10 MB
 BOM = "\N{BYTE ORDER MARK}"  # by which Excel reads a CSV as UTF-8
@@ -57,9 +57,9 @@ def _email(recipient: StatementRecipient, month: date) -> EmailMessage | None:
     part = recipients.part_of(recipient, month)
     by = ["project" if recipient.project is None else "cost_centre", "model", "person"]
     groups = sum_by_each(part, by)
-    total, direct = total_of(groups[by[0]]), direct_sum(part)  # of models a batch has several
-    if not any(groups.values()) and not direct.requests:
+    if not any(groups.values()):
         return None
+    total = total_of(groups[by[0]])  # of models a batch has several
     lines = _csv(part)
     off_url = settings.PUBLIC_URL + reverse(
         "statement_mail_stop", args=[recipients.stop_token(recipient)]
@@ -69,7 +69,6 @@ def _email(recipient: StatementRecipient, month: date) -> EmailMessage | None:
         "month": month,
         "closing": MonthClosing.objects.get(month=month),
         "total": total,
-        "direct": direct,
         "groups": list(groups.items()),
         "is_attached": len(lines) <= MAX_ATTACHED,
         "portal": settings.PUBLIC_URL,

@@ -16,19 +16,14 @@ def direct_text(found: DirectSum, amount: Callable[[Decimal], str] = usd) -> str
 
 
 def beside_batches_text(
-    found: DirectSum, batches: DirectSum, amount: Callable[[Decimal], str] = usd
+    found: DirectSum, in_all: DirectSum, amount: Callable[[Decimal], str] = usd
 ) -> str:
-    """Return what single requests cost, and what they cost with ``batches``; "" without any."""
+    """Return what single requests cost, and what they cost with batches; "" without any."""
     if not found.requests:
         return ""
-    both = DirectSum(
-        found.requests + batches.requests,
-        found.cost_usd + batches.cost_usd,
-        found.unpriced + batches.unpriced,
-    )
     return (
         f"Single requests: {count(found.requests, 'request')}, {cost(found, amount)}. "
-        f"Batches and single requests in all: {cost(both, amount)}."
+        f"Batches and single requests in all: {cost(in_all, amount)}."
     )
 
 

@@ -244,7 +244,7 @@ def _statement_lines(data: Data) -> list[str]:
         known = Decimal(data["direct_usd"])
         direct = DirectSum(data["direct_requests"], known, data["direct_unpriced"])
         batches = DirectSum(0, Decimal(data["cost_usd"]), data["unpriced"])
-        lines.append(beside_batches_text(direct, batches, exact_usd))
+        lines.append(beside_batches_text(direct, direct + batches, exact_usd))
     return lines
 
 

@@ -27,6 +27,7 @@ class Total(Counts):
 
 class StatementGroup(Total):
     name: str
+    single_requests: RequestSum
 
 
 class Line(Counts):
@@ -50,7 +51,8 @@ class Line(Counts):
 class Statement(Schema):
     """A closed statement, or without ``closed_at`` the running total of its month.
 
-    ``total``, ``groups`` and ``lines`` are of batches; ``in_all`` counts single requests, too.
+    The sums of ``total`` and ``groups``, and the ``lines``, are of batches. ``single_requests``
+    has what single requests have cost beside them, and ``in_all`` has both.
     """
 
     object: Literal["statement"]

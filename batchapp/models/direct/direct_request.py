@@ -1,6 +1,7 @@
 """Requests outside of batches, with what they reserve of the budgets and what they have cost."""
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
@@ -32,6 +33,13 @@ class DirectSum:
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
 
+    def __add__(self, other: "DirectSum") -> "DirectSum":
+        return DirectSum(
+            self.requests + other.requests,
+            self.cost_usd + other.cost_usd,
+            self.unpriced + other.unpriced,
+        )
+
 
 _SUMS = {
     "number": Count("pk"),
@@ -55,6 +63,11 @@ class DirectRequestQuerySet(models.QuerySet["DirectRequest"]):
 
     def sum_up(self) -> DirectSum:
         return _sum_of(self.order_by().aggregate(**_SUMS))
+
+    def sum_by(self, *columns: str) -> Iterator[tuple[list[Any], DirectSum]]:
+        """Yield the sum of each group of requests that share the values of ``columns``."""
+        for row in self.order_by().values(*columns).annotate(**_SUMS):
+            yield [row[column] for column in columns], _sum_of(row)
 
     def sum_by_month(self, zone: tzinfo) -> dict[date, DirectSum]:
         """Return the sum of each month of ``zone`` in which a request ended."""

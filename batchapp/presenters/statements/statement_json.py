@@ -8,7 +8,6 @@ from typing import Any
 from django.utils import timezone
 
 from batchapp.models import Project, Statement, StatementLine
-from batchapp.models.direct.direct_request import DirectSum
 from batchapp.presenters.direct_text import direct_json
 from batchapp.services.statements.sums import Total
 
@@ -23,17 +22,12 @@ def statement_json(
     total: Total,
     groups: Mapping[str, Iterable[Total]],
     lines: Iterable[StatementLine],
-    direct: DirectSum,
 ) -> dict[str, Any]:
     """Return the closed ``statement``, or without one the running total of ``month``.
 
-    The total and the groups are of batches; ``in_all`` has the requests of ``direct``, too.
+    The sums of the total and the groups are of batches, and each says what its single requests
+    have cost beside them; ``in_all`` has both.
     """
-    in_all = DirectSum(
-        total.requests + direct.requests,
-        total.cost_usd + direct.cost_usd,
-        total.unpriced + direct.unpriced,
-    )
     return {
         "object": "statement",
         "project": project.slug,
@@ -44,10 +38,14 @@ def statement_json(
         "closed_at": statement.closed_at if statement else None,
         "version": statement.version if statement else None,
         "total": _sums(total),
-        "single_requests": direct_json(direct),
-        "in_all": direct_json(in_all),
+        "single_requests": direct_json(total.direct),
+        "in_all": direct_json(total.in_all),
         "groups": {
-            by: [{"name": row.name, **_sums(row)} for row in rows] for by, rows in groups.items()
+            by: [
+                {"name": row.name, **_sums(row), "single_requests": direct_json(row.direct)}
+                for row in rows
+            ]
+            for by, rows in groups.items()
         },
         "lines": [_line(line) for line in lines],
     }

@@ -7,7 +7,6 @@ from django import template
 from django.utils import timezone
 
 from batchapp.models import MonthClosing, StatementRecipient
-from batchapp.models.direct.direct_request import DirectSum
 from batchapp.presenters.direct_text import beside_batches_text
 from batchapp.presenters.statements.statement_text import exact_usd, total_usd
 from batchapp.services.statements.sums import Total
@@ -51,9 +50,9 @@ def closed_text(closing: MonthClosing) -> str:
 
 
 @register.filter
-def direct_line(direct: DirectSum, total: Total) -> str:
+def direct_line(total: Total) -> str:
     """Return what single requests cost, which the sum does not have; "" without any."""
-    return beside_batches_text(direct, total.known, exact_usd)
+    return beside_batches_text(total.direct, total.in_all, exact_usd)
 
 
 @register.filter
@@ -64,12 +63,15 @@ def group_title(by: str) -> str:
 @register.filter
 def mail_groups(totals: Sequence[Total]) -> list[str]:
     """Return a line for each group, that with the highest cost first."""
-    ordered = sorted(totals, key=lambda total: (-total.cost_usd, total.name.casefold()))
+    ordered = sorted(totals, key=lambda total: (-total.in_all.cost_usd, total.name.casefold()))
     lines = [_group(total) for total in ordered[:MAX_GROUPS]]
     rest = len(ordered) - MAX_GROUPS
     return [*lines, f"and {rest:,} more, which the CSV has"] if rest > 0 else lines
 
 
 def _group(total: Total) -> str:
-    batches = count(total.batches, "batch,batches")
-    return f"{one_line(total.name) or NONE}: {total_usd(total)} ({batches})"
+    line = f"{one_line(total.name) or NONE}: {total_usd(total)}"
+    line += f" ({count(total.batches, 'batch,batches')})"
+    if total.direct.requests:
+        line += f", {total_usd(total.direct)} ({count(total.direct.requests, 'single request')})"
+    return line

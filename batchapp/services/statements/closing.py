@@ -26,6 +26,8 @@ from batchapp.models import (
 )
 from batchapp.models.people.user import AnyUser
 from batchapp.services.statements import calendar, recipients, unstated
+from batchapp.services.statements.direct_sums import direct_sum
+from batchapp.services.statements.part import Part
 
 SECONDS_PER_STEP = 60  # after so long, other rows get the worker between two projects
 NEWS_DAYS = timedelta(days=62)  # workers may have been away for two months
@@ -130,10 +132,14 @@ def make_statements(closing: MonthClosing, announce: Announce) -> list[MonthClos
 
 
 def _make_statement(closing: MonthClosing, project: Project, announce: Announce) -> None:
-    """Write the statement of one project in blocks, and close it; none without a line."""
+    """Write the statement of one project in blocks, and close it.
+
+    There is none without a line and without a single request.
+    """
     # Of a worker that died. Nobody has seen it.
     Statement.objects.filter(project=project, month=closing.month, closed_at=None).delete()
     statement = Statement(project=project, month=closing.month, project_name=project.name)
+    part = Part(closing.month, frozenset({project.pk}))
     costs = unstated.unstated_costs(project, calendar.ends_at(closing.month))
     for block in unstated.in_blocks(costs):
         lines = unstated.draft_lines(block, closing.month)
@@ -146,14 +152,15 @@ def _make_statement(closing: MonthClosing, project: Project, announce: Announce)
             if is_new:
                 statement.save(force_insert=True)
             StatementLine.objects.bulk_create(lines)
-    if statement.lines_number:
-        of_month = statement.lines.filter(kind=LineKind.BATCH).order_by()
-        statement.batches = of_month.values("batch").distinct().count()
-        with transaction.atomic():
-            closing.renew_lease()
-            statement.closed_at = timezone.now()
-            statement.save(force_update=True)
-            announce(statement)
+    if not statement.lines_number and not direct_sum(part).requests:
+        return
+    of_month = statement.lines.filter(kind=LineKind.BATCH).order_by()
+    statement.batches = of_month.values("batch").distinct().count()
+    with transaction.atomic():
+        closing.renew_lease()
+        statement.closed_at = timezone.now()
+        statement.save()
+        announce(statement)
 
 
 def _add_up(statement: Statement, lines: list[StatementLine]) -> None:

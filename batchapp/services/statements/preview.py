@@ -7,10 +7,9 @@ from django.db.models import Count
 
 from batchapp import access
 from batchapp.models import Batch, User
-from batchapp.models.direct.direct_request import DirectSum
 from batchapp.services.statements import calendar, unstated
-from batchapp.services.statements.direct_sums import direct_sum
-from batchapp.services.statements.sums import Part, Total, sum_up, total_of
+from batchapp.services.statements.part import Part
+from batchapp.services.statements.sums import Total, sum_up, total_of
 
 MAX_MODELS = 10  # without a price, that a page names
 
@@ -20,14 +19,12 @@ class Preview:
     """``running`` batches were ordered before the end of the month and are not over.
 
     ``unpriced`` has the models without a price, each with its number of costs.
-    The sums are of batches; ``direct`` are the single requests of the month.
     """
 
     total: Total
     projects: int
     running: int
     unpriced: list[tuple[str, int]]
-    direct: DirectSum
 
 
 def preview(month: date, user: User) -> Preview:
@@ -44,10 +41,4 @@ def preview(month: date, user: User) -> Preview:
     )
     unknown = part.costs().filter(~unstated.stated(), cost_usd=None).order_by()
     models = unknown.values_list("model").annotate(number=Count("pk")).order_by("-number", "model")
-    return Preview(
-        total_of(totals),
-        len(totals),
-        running.count(),
-        list(models[:MAX_MODELS]),
-        direct_sum(part),
-    )
+    return Preview(total_of(totals), len(totals), running.count(), list(models[:MAX_MODELS]))

@@ -24,7 +24,7 @@ from batchapp.models import (
     StatementRecipient,
     User,
 )
-from batchapp.services.statements.sums import Part
+from batchapp.services.statements.part import Part
 
 MAX_RECIPIENTS = 10  # of one project, or of one cost centre
 CONFIRM_SALT = "batchapp.statements.recipients.confirm"

@@ -8,8 +8,8 @@ from django.core.paginator import Page, Paginator
 
 from batchapp.domain.csv_list import escape_formula
 from batchapp.models import StatementLine
-from batchapp.services.statements import unstated
-from batchapp.services.statements.sums import Part
+from batchapp.services.statements import direct_sums, unstated
+from batchapp.services.statements.part import Part
 
 CSV_BLOCK = 500
 
@@ -36,15 +36,20 @@ def line_page(part: Part, number: str | None, size: int) -> tuple[Any, list[Stat
 
 
 def csv_rows(part: Part) -> Iterator[list[object]]:
-    """Yield a header and one row for each line; unknown costs are empty.
+    """Yield a header, one row for each line, and rows that add up the single requests.
 
-    The rows of a month that is not closed have no number, and may change.
+    Unknown costs are empty. The rows of a month that is not closed have no number, and may
+    change.
     """
     yield ["month", *_COLUMNS]
     for project, line in _all_lines(part):
         values = [value(line) for value in _COLUMNS.values()]
         values[0] = escape_formula(project)
         yield [f"{part.month:%Y-%m}", *values]
+    for row in direct_sums.csv_rows(part):
+        row |= {name: escape_formula(row[name]) for name in ("project", "person", "model")}
+        row["cost_usd"] = _plain(row["cost_usd"])
+        yield [f"{part.month:%Y-%m}", *(row.get(column, "") for column in _COLUMNS)]
 
 
 def _all_lines(part: Part) -> Iterator[tuple[str, StatementLine]]:

@@ -7,18 +7,18 @@ now, without writing them.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 
-from batchapp import access
 from batchapp.domain.money.statement_changes import LineKind
-from batchapp.models import Membership, ModelCost, Project, StatementLine, User
+from batchapp.models import Project, Statement, StatementLine
 from batchapp.models.direct.direct_request import DirectSum
-from batchapp.services.statements import calendar, unstated
+from batchapp.services.statements import unstated
+from batchapp.services.statements.direct_sums import direct_groups
+from batchapp.services.statements.part import Part
 
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens")
 COUNTED = ("requests", "answers", *TOKENS)
@@ -36,57 +36,12 @@ BY_COST = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the lines of ``month``: those of ``projects``, None for all.
-
-    ``cost_centre`` takes the lines of one alone, "" of none, and None of all.
-    """
-
-    month: date
-    projects: frozenset[UUID] | None = None
-    cost_centre: str | None = None
-    is_open: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        is_open = self.month in calendar.open_months()
-        object.__setattr__(self, "is_open", is_open)
-
-    def lines(self) -> QuerySet[StatementLine]:
-        """Return the lines of closed statements."""
-        rows = StatementLine.objects.filter(
-            statement__month=self.month, statement__closed_at__isnull=False
-        )
-        if self.projects is not None:
-            rows = rows.filter(statement__project__in=self.projects)
-        return rows if self.cost_centre is None else rows.filter(cost_centre=self.cost_centre)
-
-    def costs(self) -> QuerySet[ModelCost]:
-        """Return the costs of the batches that completed in the month, whatever is stated."""
-        rows = unstated.paid_costs().filter(**calendar.finished_in(self.month, "batch__"))
-        if self.projects is not None:
-            rows = rows.filter(batch__project__in=self.projects)
-        if self.cost_centre is None:
-            return rows
-        # A batch that has lines is adjusted where these are charged, see `has`.
-        return rows.filter(Q(batch__cost_centre=self.cost_centre) | unstated.stated())
-
-    def has(self, line: StatementLine) -> bool:
-        """Return True if a line drafted of ``costs`` is in the part."""
-        return self.cost_centre in {None, line.cost_centre}
-
-
-def readable_projects(user: User) -> frozenset[UUID] | None:
-    """Return the projects whose statements ``user`` may read; None for all."""
-    if access.can_audit(user):
-        return None
-    own = (row for row in access.memberships_of(user) if row.role == Membership.Role.OWNER)
-    return frozenset(row.project_id for row in own)
-
-
 @dataclass(slots=True)
 class Total:
-    """The sums of lines. With ``unpriced`` lines among them, ``cost_usd`` is a minimum."""
+    """The sums of lines. With ``unpriced`` lines among them, ``cost_usd`` is a minimum.
+
+    ``direct`` is the sum of the single requests, which have no lines and are not in the others.
+    """
 
     key: str = ""
     name: str = ""
@@ -99,11 +54,12 @@ class Total:
     cost_usd: Decimal = Decimal(0)
     adjustments_usd: Decimal = Decimal(0)
     unpriced: int = 0
+    direct: DirectSum = field(default_factory=DirectSum)
 
     @property
-    def known(self) -> DirectSum:
-        """Return the sum without what only batches have."""
-        return DirectSum(self.requests, self.cost_usd, self.unpriced)
+    def in_all(self) -> DirectSum:
+        """Return the sum of the lines and the single requests."""
+        return DirectSum(self.requests, self.cost_usd, self.unpriced) + self.direct
 
     def add_row(self, row: Mapping[str, Any]) -> None:
         """Add the sums of a query with ``_SUMS`` or ``_LINE_SUMS``."""
@@ -148,15 +104,25 @@ def sum_up(part: Part, by: str) -> list[Total]:
 
 
 def sum_by_each(part: Part, names: Sequence[str]) -> dict[str, list[Total]]:
-    """Return ``sum_up`` for each of ``names``, with the adjustments read only once."""
+    """Return ``sum_up`` for each of ``names``.
+
+    The adjustments and the single requests are read only once.
+    """
     # Few batches run again after their month is closed.
     changed = _changed_lines(part) if part.is_open else []
-    return {by: _sorted(part, by, _totals(part, by, changed)) for by in names}
+    direct = direct_groups(part)
+    found = {}
+    for by in names:
+        totals = _totals(part, by, changed)
+        for key, added in direct[by].items():
+            totals[key].direct = added
+        found[by] = _sorted(part, by, totals)
+    return found
 
 
 def _totals(
     part: Part, by: str, changed: Iterable[tuple[UUID, StatementLine]]
-) -> dict[Any, Total]:
+) -> defaultdict[Any, Total]:
     totals: defaultdict[Any, Total] = defaultdict(Total)
     key, rows = BY_LINE[by], part.lines().values(BY_LINE[by]).annotate(**_LINE_SUMS)
     if part.is_open:
@@ -194,8 +160,9 @@ def _names(part: Part, by: str, totals: Mapping[Any, Total]) -> dict[Any, tuple[
     projects = {row.pk: row for row in Project.objects.filter(pk__in=totals)}
     if part.is_open:
         return {pk: (row.slug, row.name) for pk, row in projects.items()}
-    then = part.lines().order_by().values_list("statement__project", "statement__project_name")
-    return {pk: (projects[pk].slug, name) for pk, name in then.distinct()}
+    statements = Statement.objects.closed().filter(month=part.month, project__in=projects)
+    then = dict(statements.values_list("project", "project_name"))
+    return {pk: (row.slug, then.get(pk, row.name)) for pk, row in projects.items()}
 
 
 def total_of(totals: Iterable[Total]) -> Total:
@@ -204,4 +171,5 @@ def total_of(totals: Iterable[Total]) -> Total:
     for total in totals:
         for name in ("batches", *COUNTED, "cost_usd", "adjustments_usd", "unpriced"):
             setattr(together, name, getattr(together, name) + getattr(total, name))
+        together.direct += total.direct
     return together

@@ -42,7 +42,7 @@ def statement_month_close(request: Request, month: date) -> HttpResponse:
         "month_name": month_name(month),
         "is_over": calendar.is_over(month),
         "preview": (shown := preview(month, request.user)),
-        "direct": beside_batches_text(shown.direct, shown.total.known, exact_usd),
+        "direct": beside_batches_text(shown.total.direct, shown.total.in_all, exact_usd),
     }
     return render_partial(
         request, "batchapp/statements/statement_month_close.html", "dialog", context

@@ -18,8 +18,8 @@ from batchapp.presenters.statements.statement_text import (
     month_state,
 )
 from batchapp.services.statements import statement_lines
-from batchapp.services.statements.direct_sums import direct_sum
-from batchapp.services.statements.sums import Part, sum_by_each, total_of
+from batchapp.services.statements.part import Part
+from batchapp.services.statements.sums import sum_by_each, total_of
 from batchapp.views.audit.note_download import note_download
 from batchapp.views.permissions import memberships_of
 from batchapp.views.portal_time import in_portal_time
@@ -55,7 +55,7 @@ def statement_detail(request: Request, month: date, slug: str) -> HttpResponse:
         "state": month_state(month, closing_of(month)),
         "part": part,
         "total": (total := total_of(groups["cost_centre"])),
-        "direct": beside_batches_text(direct_sum(part), total.known, exact_usd),
+        "direct": beside_batches_text(total.direct, total.in_all, exact_usd),
         "groups": [(GROUPS[by], WITHOUT.get(by, ""), rows) for by, rows in groups.items()],
         "page": page,
         "lines": lines,

@@ -25,8 +25,9 @@ from batchapp.presenters.statements.statement_text import (
     month_state,
 )
 from batchapp.services.statements import calendar, statement_lines
-from batchapp.services.statements.direct_sums import direct_sum, direct_sums
-from batchapp.services.statements.sums import Part, Total, sum_up, total_of
+from batchapp.services.statements.direct_sums import direct_sums
+from batchapp.services.statements.part import Part
+from batchapp.services.statements.sums import Total, sum_up, total_of
 from batchapp.views.audit.note_download import note_download
 from batchapp.views.permissions import memberships_of
 from batchapp.views.portal_time import in_portal_time
@@ -150,7 +151,7 @@ def statement_month(request: Request, month: date) -> HttpResponse:
         "groups": GROUPS,
         "rows": [(total, _address(request, month, by, total)) for total in totals],
         "total": (total := total_of(totals)),
-        "direct": beside_batches_text(direct_sum(part), total.known, exact_usd),
+        "direct": beside_batches_text(total.direct, total.in_all, exact_usd),
         "may_mail": by == "cost_centre" and access.can_administer(request.user),
         "may_close": part.is_open
         and access.can_administer(request.user)

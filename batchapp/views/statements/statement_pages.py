@@ -10,7 +10,7 @@ from batchapp import access
 from batchapp.http import Request
 from batchapp.models import MonthClosing, Project
 from batchapp.services.statements import calendar
-from batchapp.services.statements.sums import Part, readable_projects
+from batchapp.services.statements.part import Part, readable_projects
 from batchapp.views.permissions import memberships_of, project_of, require_owner
 
 NAV = {"nav": "report"}

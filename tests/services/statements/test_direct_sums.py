@@ -6,12 +6,16 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from batchapp.models import Notice, NoticeKind, Project
+from batchapp.models import REALTIME, Notice, NoticeKind, Project
+from batchapp.models.direct.direct_request import FLEX
 from batchapp.services.statements.direct_sums import direct_sum, direct_sums
-from batchapp.services.statements.sums import Part
+from batchapp.services.statements.part import Part
+from batchapp.services.statements.statement_lines import csv_rows
+from batchapp.services.statements.sums import sum_by_each, total_of
 from tests.direct import DirectRequests
 from tests.html import page_of
 from tests.make import (
+    MODEL,
     OWNER,
     bearer,
     join,
@@ -60,6 +64,74 @@ def test_the_sums_are_of_the_month_the_projects_and_no_cost_centre(sent: DirectR
     assert direct_sum(Part(JANUARY)).cost_usd == Decimal("33.50000001")
 
 
+def test_each_table_adds_up_to_the_same_sum_with_single_requests(sent: DirectRequests) -> None:
+    own, names = frozenset({sent.project.pk}), ["project", "cost_centre", "model", "person"]
+    colleague = DirectRequests(sent.project, join(make_user("bea@acme.test"), sent.project))
+    colleague.make(utc(2026, 1, 20), "0.25", model="other-model")
+    colleague.make(utc(2026, 1, 21), None, model="other-model")
+
+    with at(utc(2026, 2, 1, 12)):
+        open_first_month()
+        before = sum_by_each(Part(JANUARY, own), names)
+    with at(utc(2026, 2, 5)):
+        close_due_months()
+        after = sum_by_each(Part(JANUARY, own), names)
+
+    assert before == after
+    for totals in after.values():
+        together = total_of(totals)
+        assert together.direct == direct_sum(Part(JANUARY, own))
+        assert together.in_all.cost_usd == Decimal("5.75000001")
+        assert (together.direct.requests, together.direct.unpriced) == (4, 1)
+    of = {by: {row.name: row.direct.cost_usd for row in rows} for by, rows in after.items()}
+    assert of["person"]["bea@acme.test"] == of["model"]["other-model"] == Decimal("0.25")
+    assert of["person"][sent.person.email] == of["model"][MODEL] == Decimal("1.50000001")
+    assert of["cost_centre"] == {"": Decimal("1.75000001")}
+
+
+def test_the_csv_adds_up_to_what_was_charged(sent: DirectRequests) -> None:
+    sent.make(utc(2026, 1, 21), "0.125", tier=FLEX, created_by=make_user("=cmd()@acme.test"))
+    sent.make(utc(2026, 1, 22), None)
+    own = frozenset({sent.project.pk})
+    with at(utc(2026, 2, 1, 12)):
+        open_first_month()
+
+        head, *rows = csv_rows(Part(JANUARY, own))
+
+    lines = [dict(zip(head, row, strict=True)) for row in rows]
+    singles = [line for line in lines if line["kind"] == "single_requests"]
+    assert sum(Decimal(str(line["cost_usd"] or 0)) for line in lines) == Decimal("5.62500001")
+    assert [(line["person"], line["window"], line["requests"]) for line in singles] == [
+        ("'=cmd()@acme.test", FLEX, 1),
+        (sent.person.email, REALTIME, 2),
+        (sent.person.email, REALTIME, 1),
+    ]
+    assert [line["cost_usd"] for line in singles] == ["0.12500000", "1.50000001", ""]
+    assert {line["line"] for line in singles} == {""}
+    assert not [row for row in csv_rows(Part(JANUARY, None, "4711")) if "single_requests" in row]
+
+
+def test_a_project_that_sent_single_requests_alone_has_a_statement(
+    client: Client, sent: DirectRequests
+) -> None:
+    theirs = Project.objects.get(name="Theirs")
+    client.force_login(make_administrator())
+    with at(utc(2026, 2, 5)):
+        close_due_months()
+
+        page = page_of(client, f"/statements/2026-01/{theirs.slug}/")
+        month = page_of(client, "/statements/2026-01/")
+        nothing = client.get(f"/statements/2026-01/{make_project(make_user()).slug}/")
+
+    assert "Statement of Theirs" in page.text
+    assert "$32.00" in page.text
+    assert "Nothing was charged" not in page.text
+    assert f"/statements/2026-01/{theirs.slug}/" in str(month)
+    assert nothing.status_code == 404
+    notice = Notice.objects.get(kind=NoticeKind.STATEMENT_READY, project=theirs)
+    assert (notice.data["batches"], notice.data["direct_usd"]) == (0, "32.00000000")
+
+
 def test_a_statement_has_the_line_before_and_after_its_close(
     client: Client, sent: DirectRequests
 ) -> None:
@@ -83,13 +155,16 @@ def test_a_statement_has_the_line_before_and_after_its_close(
     assert data["total"]["cost_usd"] == "4.00000000"
     assert data["single_requests"]["cost_usd"] == "1.50000001"
     assert data["in_all"]["cost_usd"] == "5.50000001"
+    (of_model,) = data["groups"]["model"]
+    assert of_model["cost_usd"] == "4.00000000"
+    assert of_model["single_requests"]["cost_usd"] == "1.50000001"
     assert "$5.50000001" in months.text
     assert [row.text.split() for row in months.all("#direct tbody tr")] == [
         ["February", "2026", "2", "requests", "at", "least", "$16.00"],
         ["January", "2026", "2", "requests", "$1.50000001"],
         ["December", "2025", "1", "request", "$8.00"],
     ]
-    notice = Notice.objects.get(kind=NoticeKind.STATEMENT_READY)
+    notice = Notice.objects.get(kind=NoticeKind.STATEMENT_READY, project=sent.project)
     assert (notice.data["direct_requests"], notice.data["direct_usd"]) == (2, "1.50000001")
 
 

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import Batch, ModelCost, MonthClosing, Project, Statement
 from batchapp.services.statements import statement_lines
-from batchapp.services.statements.sums import Part
+from batchapp.services.statements.part import Part
 from tests.html import page_of
 from tests.make import (
     EDITOR,
