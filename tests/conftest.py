@@ -117,7 +117,8 @@ def _may_differ_by_stack(item: pytest.Item, tests: Path) -> bool:
         return True
     database = item.get_closest_marker("django_db")
     fixtures = set(getattr(item, "fixturenames", ()))
-    if (database and database.kwargs.get("transaction")) or "transactional_db" in fixtures:
+    own_database = {"transactional_db", "migrate"} & fixtures
+    if (database and database.kwargs.get("transaction")) or own_database:
         return True
     only_shows = any(item.path.is_relative_to(tests / folder) for folder in ONLY_SHOW)
     return not only_shows and (database is not None or "db" in fixtures)

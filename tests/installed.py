@@ -59,6 +59,13 @@ def locked() -> Iterator[None]:
         yield
 
 
+def delete_old(kind: str) -> None:
+    """Delete the folders of a kind that no run can still copy from."""
+    for old in CACHE.glob(f"{kind}-*"):
+        if old.stat().st_mtime < time.time() - DAY:
+            shutil.rmtree(old)
+
+
 def manage(env: dict[str, str], *args: str) -> None:
     """Run a management command in ``env``; a failure raises."""
     command = [sys.executable, "manage.py", *args, "--verbosity", "0"]
@@ -70,9 +77,7 @@ def _made(kind: str, sources: tuple[str, ...], *command: str) -> Path:
     folder = CACHE / f"{kind}-{fingerprint(sources)}"
     with locked():
         if not folder.exists():
-            for old in CACHE.glob(f"{kind}-*"):
-                if old.stat().st_mtime < time.time() - DAY:  # another run may still copy it
-                    shutil.rmtree(old)
+            delete_old(kind)
             new = Path(tempfile.mkdtemp(prefix="making-", dir=CACHE))
             env = {name: value for name, value in os.environ.items() if name not in SERVICES}
             manage(env | {"DATA_DIR": str(new)}, *command)

@@ -13,14 +13,25 @@ def create_database(server: str, name: str) -> str:
     template = f"portal_{fingerprint(DATABASE_SOURCES)}"
     with psycopg.connect(server, autocommit=True) as admin:
         with locked():
-            known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template])
-            if not known.fetchone():
+            if not exists(server, template):
                 new = f"{template}_{os.getpid()}"
                 admin.execute(f"CREATE DATABASE {new}")
                 manage(os.environ | {"DATABASE_URL": _beside(server, new)}, "migrate")
                 admin.execute(f"ALTER DATABASE {new} RENAME TO {template}")
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return _beside(server, name)
+
+
+def copy_database(server: str, name: str, new: str) -> None:
+    """Copy the database ``name``, to which nobody may be connected."""
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {new} TEMPLATE {name}")
+
+
+def exists(server: str, name: str) -> bool:
+    with psycopg.connect(server, autocommit=True) as admin:
+        known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        return known.fetchone() is not None
 
 
 def drop_database(server: str, name: str) -> None:

@@ -1,25 +1,28 @@
-"""Migrate a database of a test's own to an older version, and back."""
+"""Let the test of a migration begin with a database of the version before."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
+from pytest_django.plugin import DjangoDbBlocker
 
-from tests.installed import migrated_database
-from tests.postgres import create_database, drop_database
+from tests.migrations.snapshots import STARTS, own_database
 
 Migrate = Callable[[str], StateApps]  # with the name of a migration, or "newest"
 
 
 @pytest.fixture
-def migrate(transactional_db: None, tmp_path: Path) -> Iterator[Migrate]:
-    """Migrate the database, and return its models there; at first it is the newest."""
+def migrate(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker, tmp_path: Path
+) -> Iterator[Migrate]:
+    """Migrate the database of this test, and return its models there.
+
+    At first it is an empty one of the version before the migration that the file of the test is
+    named after; for the first migration, of the newest version.
+    """
 
     def to(name: str) -> StateApps:
         executor = MigrationExecutor(connection)  # a new one knows what is applied by now
@@ -28,23 +31,6 @@ def migrate(transactional_db: None, tmp_path: Path) -> Iterator[Migrate]:
             (target,) = executor.loader.graph.leaf_nodes("batchapp")
         return executor.migrate([target]).apps
 
-    with _own_database(tmp_path):
+    version = STARTS.get(request.path.stem.removeprefix("test_"), "")
+    with django_db_blocker.unblock(), own_database(tmp_path, version):
         yield to
-
-
-@contextmanager
-def _own_database(folder: Path) -> Iterator[None]:
-    """Use a copy of the migrated database: to drop it is quicker than to migrate it again."""
-    usual, server = connection.settings_dict["NAME"], os.environ.get("DATABASE_URL")
-    name = f"old_{os.getpid()}" if server else str(folder / "old.sqlite3")
-    if server:
-        create_database(server, name)
-    else:
-        shutil.copy(migrated_database(), name)
-    connection.close()
-    connection.settings_dict["NAME"] = name
-    yield
-    connection.close()
-    connection.settings_dict["NAME"] = usual
-    if server:
-        drop_database(server, name)

@@ -1,13 +1,10 @@
 """A portal is upgraded while batches are paused or need attention, and can go back."""
 
-from typing import Any
-
-from batchapp.models import Event
-from tests.make import make_batch
 from tests.migrations.conftest import Migrate
+from tests.migrations.rows import Rows
 
 BEFORE, AFTER = "0001_initial", "0002_parked_reason"
-MODEL = "batchapp", "ProviderBatch"
+MODEL = "ProviderBatch"
 
 # (status, stopped_in_status) before -> (status, parked_reason) after
 ROWS = {
@@ -30,40 +27,29 @@ ROWS = {
 }
 
 
-def make_batch_without_events() -> Any:
-    """Return the id of a batch. With events, the migration after these refuses the way back."""
-    batch = make_batch()
-    Event.objects.all().delete()
-    return batch.pk
-
-
-def states_of(model: Any, field: str) -> list[tuple[str, str]]:
-    return list(model.objects.order_by("number").values_list("status", field))
+def states_of(rows: Rows, field: str) -> list[tuple[str, str]]:
+    return list(rows.model(MODEL).objects.order_by("number").values_list("status", field))
 
 
 def test_a_parked_row_keeps_the_status_in_which_it_was_stopped(migrate: Migrate) -> None:
-    batch_id = make_batch_without_events()
-    old: Any = migrate(BEFORE).get_model(*MODEL)
-    old.objects.all().delete()
+    old = Rows(migrate(BEFORE))
+    batch = old.make_batch()
     for number, (status, stopped_in_status) in enumerate(ROWS):
-        old.objects.create(
-            batch_id=batch_id, number=number, status=status, stopped_in_status=stopped_in_status
-        )
+        state = {"status": status, "stopped_in_status": stopped_in_status}
+        old.create(MODEL, batch=batch, number=number, **state)
 
-    new: Any = migrate(AFTER).get_model(*MODEL)
+    new = Rows(migrate(AFTER))
 
     assert states_of(new, "parked_reason") == list(ROWS.values())
 
 
 def test_the_way_back_gives_a_parked_row_the_status_of_its_reason(migrate: Migrate) -> None:
-    batch_id = make_batch_without_events()
-    new: Any = migrate(AFTER).get_model(*MODEL)
-    new.objects.all().delete()
+    new = Rows(migrate(AFTER))
+    batch = new.make_batch()
     for number, (status, parked_reason) in enumerate(ROWS.values()):
-        new.objects.create(
-            batch_id=batch_id, number=number, status=status, parked_reason=parked_reason
-        )
+        state = {"status": status, "parked_reason": parked_reason}
+        new.create(MODEL, batch=batch, number=number, **state)
 
-    old: Any = migrate(BEFORE).get_model(*MODEL)
+    old = Rows(migrate(BEFORE))
 
     assert states_of(old, "stopped_in_status") == list(ROWS)

@@ -1,27 +1,24 @@
 """A portal is upgraded while tables and the files that were made of them are still there."""
 
-from typing import Any
-
-from batchapp.models import Event, SourceTable, Upload
-from tests.make import make_batch, make_table, make_upload
 from tests.migrations.conftest import Migrate
+from tests.migrations.rows import Rows
 
-BEFORE = "0004_billed_answers"
+BEFORE, AFTER = "0004_billed_answers", "0005_table_of_file"
 
 
 def test_files_of_tables_that_are_still_there_know_their_table(migrate: Migrate) -> None:
-    table = make_table()
-    made, other = make_upload(table.project), make_upload(table.project)
-    correction = make_upload(table.project)
-    retry_of_correction = make_batch(table.project).upload
-    Upload.objects.filter(pk=correction.pk).update(made_from=made)
-    Upload.objects.filter(pk=retry_of_correction.pk).update(made_from=correction)
-    Event.objects.all().delete()
-    old: Any = migrate(BEFORE).get_model("batchapp", "SourceTable")
-    old.objects.update(upload=made.pk)
+    old = Rows(migrate(BEFORE))
+    made, other = old.make_upload(), old.make_upload()
+    correction = old.make_upload(made_from=made)
+    retry_of_correction = old.make_upload(made_from=correction)
+    batch = old.make_batch(upload=retry_of_correction)
+    of_project = {"project": old.project, "created_by": old.user}
+    old.create("SourceTable", **of_project, name="a.csv", size=1, status="ready", upload=made)
 
-    migrate("newest")
+    new = Rows(migrate(AFTER))
 
-    assert {*SourceTable.objects.get().uploads.all()} == {made, correction, retry_of_correction}
-    assert SourceTable.objects.get().has_batches
-    assert Upload.objects.get(pk=other.pk).table is None
+    table = new.model("SourceTable").objects.get()
+    files = set(table.uploads.values_list("pk", flat=True))
+    assert files == {made.pk, correction.pk, retry_of_correction.pk}
+    assert new.model("Batch").objects.get(upload__table=table).pk == batch.pk
+    assert new.model("Upload").objects.get(pk=other.pk).table is None

@@ -1,58 +1,58 @@
 """An upgraded portal tells faulty requests from trouble at the provider, and can go back."""
 
-from typing import Any
-
-from batchapp.models import Batch, Event, Result
-from tests.make import answer_line, error_line, finish, make_batch, make_upload, request_file
+from batchapp.models import Upload
 from tests.migrations.conftest import Migrate
+from tests.migrations.rows import Rows
 
-BEFORE, AFTER = "0009_checksums", "newest"
+BEFORE, AFTER = "0009_checksums", "0010_honest_outcome"
 STATUSES = {3: 400, 4: 402, 5: 429, 6: None}  # line -> HTTP status of a failure
 
 
 def test_old_results_files_and_events_are_told_apart_and_the_way_back_is_open(
     migrate: Migrate,
 ) -> None:
-    batch = make_batch(upload=make_upload(content=request_file(7)))
-    cut = answer_line(7).replace(b'"stop"', b'"length"')
-    finish(batch, [answer_line(1), answer_line(2), cut], [error_line(n) for n in STATUSES])
-    before = migrate(BEFORE)
-    old: Any = before.get_model("batchapp", "Result")
-    for line, status in STATUSES.items():
-        outcome = "http_error" if status else "provider_error"
-        old.objects.filter(line=line).update(outcome=outcome, status_code=status)
-    events = Event.objects.filter(kind="finished")
-    events.update(data={"outcomes": {"ok": 2, "http_error": 3, "provider_error": 1}})
+    old = Rows(migrate(BEFORE))
     selection = {"endings": ["http_error", "provider_error", "lasting"], "counts": {"lasting": 2}}
-    before.get_model("batchapp", "Upload").objects.update(selection=selection)
+    retry = old.make_upload(selection=selection)
+    batch = old.make_batch(upload=retry, requests=7, status="completed")
+    failed = [
+        {"outcome": "http_error" if status else "provider_error", "status_code": status}
+        for status in STATUSES.values()
+    ]
+    old.make_results(batch, {}, {}, *failed, {"outcome": "truncated"})
+    counts = {"ok": 2, "http_error": 3, "provider_error": 1}
+    old.create("Event", batch=batch, kind="finished", data={"outcomes": counts})
 
-    migrate(AFTER)
+    new = Rows(migrate(AFTER))
 
-    outcomes = dict(Result.objects.filter(line__in=STATUSES).values_list("line", "outcome"))
-    assert outcomes == {
+    assert outcomes_of(new) == {
         3: "invalid_request",
         4: "unpaid",
         5: "provider_error",
         6: "provider_error",
     }
-    assert Batch.objects.get().usable == 2
+    assert new.model("Batch").objects.get().usable == 2
+    events = new.model("Event").objects.filter(kind="finished")
     assert events.get().data["outcomes"] == {"ok": 2, "provider_error": 4}
-    batch.upload.refresh_from_db()
-    assert batch.upload.retry_selection
-    assert batch.upload.retry_selection.outcomes == {"invalid_request", "provider_error"}
-    assert batch.upload.retry_selection.counts == {"invalid_request": 2}
+    chosen = Upload.objects.only("selection").get().retry_selection
+    assert chosen
+    assert chosen.outcomes == {"invalid_request", "provider_error"}
+    assert chosen.counts == {"invalid_request": 2}
 
     events.update(data={"outcomes": {"ok": 2, "invalid_request": 1, "unpaid": 1}})
-    before = migrate(BEFORE)
-    old = before.get_model("batchapp", "Result")
+    old = Rows(migrate(BEFORE))
 
-    outcomes = dict(old.objects.filter(line__in=STATUSES).values_list("line", "outcome"))
-    assert outcomes == {
+    assert outcomes_of(old) == {
         3: "http_error",
         4: "http_error",
         5: "provider_error",
         6: "provider_error",
     }
-    assert events.get().data["outcomes"] == {"ok": 2, "http_error": 2}
-    selection = before.get_model("batchapp", "Upload").objects.get().selection
+    assert old.model("Event").objects.get().data["outcomes"] == {"ok": 2, "http_error": 2}
+    selection = old.model("Upload").objects.get().selection
     assert selection["endings"] == ["lasting", "provider_error"]
+
+
+def outcomes_of(rows: Rows) -> dict[int, str]:
+    failed = rows.model("Result").objects.filter(line__in=STATUSES)
+    return dict(failed.values_list("line", "outcome"))

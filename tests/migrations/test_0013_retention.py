@@ -3,19 +3,19 @@
 import pytest
 from django.db.migrations.exceptions import IrreversibleError
 
-from batchapp.models import Purge
-from batchapp.services.archive import purge
-from tests.make import finish, make_batch
 from tests.migrations.conftest import Migrate
+from tests.migrations.rows import Rows
 
-BEFORE = "0012_exports"
+BEFORE, AFTER = "0012_exports", "0013_retention"
 
 
 def test_a_portal_that_deleted_content_cannot_go_back(migrate: Migrate) -> None:
-    purge.start_purge([finish(make_batch())])
+    new = Rows(migrate(AFTER))
+    new.create("Purge", batch=new.make_batch(status="completed"))
 
     with pytest.raises(IrreversibleError):
         migrate(BEFORE)
 
-    Purge.objects.all().delete()
+    purges = Rows(migrate(AFTER)).model("Purge").objects.all()
+    assert purges.delete()[0] == 1
     migrate(BEFORE)

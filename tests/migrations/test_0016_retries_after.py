@@ -1,23 +1,19 @@
 """Chunks from before a retry in place are told from those after it, as far as that is known."""
 
-from batchapp.models import ResultChunk
-from tests.make import finish, make_batch
 from tests.migrations.conftest import Migrate
+from tests.migrations.rows import Rows
 
-BEFORE = "0015_reused_answers"
+BEFORE, AFTER = "0015_reused_answers", "0016_retries_after"
 
 
 def test_chunks_up_to_the_last_cleared_errors_came_before_a_retry(migrate: Migrate) -> None:
-    provider_batch = finish(make_batch()).provider_batches.get()
-    ResultChunk.objects.all().delete()
+    old = Rows(migrate(BEFORE))
+    retried, other = (old.create("ProviderBatch", batch=old.make_batch()) for _ in range(2))
     for kind in ("output", "past", "output", "error"):
-        ResultChunk.objects.create(
-            provider_batch=provider_batch, kind=kind, blob=kind, lines=0, size=0
-        )
-    finish(make_batch())
-    migrate(BEFORE)
+        old.create("ResultChunk", provider_batch=retried, kind=kind, blob=kind, lines=0, size=0)
+    old.create("ResultChunk", provider_batch=other, kind="output", blob="other", lines=0, size=0)
 
-    migrate("newest")
+    new = Rows(migrate(AFTER))
 
-    noted = ResultChunk.objects.order_by("pk").values_list("retries_after", flat=True)
+    noted = new.model("ResultChunk").objects.order_by("pk").values_list("retries_after", flat=True)
     assert list(noted) == [1, 1, 0, 0, 0]

@@ -3,22 +3,21 @@
 from batchapp.models import AuditEvent
 from batchapp.services.audit import seal_events
 from batchapp.services.audit.verify_seals import SealProgress, verify_seals
-from tests.make import OWNER, join, make_project, make_user
 from tests.migrations.conftest import Migrate
+from tests.migrations.rows import Rows
 
 BEFORE, AFTER = "0038_budgets", "0039_audit_seals"
 
 
 def test_events_get_their_area_the_address_and_the_names(migrate: Migrate) -> None:
-    ada = make_user("ada@example.com", first_name="Ada")
-    team = join(ada, make_project(name="Support"), OWNER).memberships.get().project
-    apps = migrate(BEFORE)
-    old = apps.get_model("batchapp", "AuditEvent").objects
+    old = Rows(migrate(BEFORE))
+    ada = old.create("User", email="ada@example.com", first_name="Ada")
+    team = old.make_project(name="Support")
     data = {"person": "Bob@example.com", "before": "viewer", "after": "owner", "days": 3}
     of_ada = {"actor_id": ada.pk, "actor_name": "Ada Lovelace"}
-    changed = old.create(kind="role_changed", project_id=team.pk, data=data, **of_ada)
-    of_command = old.create(kind="connection_added", data={"connection": "Acme"})
-    unknown = old.create(kind="moon_landed", data={}, **of_ada)
+    changed = old.create("AuditEvent", kind="role_changed", project=team, data=data, **of_ada)
+    of_command = old.create("AuditEvent", kind="connection_added", data={"connection": "Acme"})
+    unknown = old.create("AuditEvent", kind="moon_landed", data={}, **of_ada)
 
     migrate(AFTER)
 
@@ -35,7 +34,6 @@ def test_events_get_their_area_the_address_and_the_names(migrate: Migrate) -> No
     command = rows[of_command.pk]
     assert (command.area, command.actor_email, command.names) == ("connections", "", "acme")
     assert rows[unknown.pk].area == ""
-    migrate("newest")
     seal_events.seal_all()
     assert list(verify_seals(progress := SealProgress())) == []
     assert progress.events >= 3
