@@ -131,6 +131,7 @@ from tests.fixtures import (  # noqa: E402
     local_receivers,  # noqa: F401
     module_rows,  # noqa: F401
     own_cache,  # noqa: F401
+    own_storage,  # noqa: F401
     project,  # noqa: F401
     provider,  # noqa: F401
     running,  # noqa: F401

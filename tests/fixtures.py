@@ -2,13 +2,15 @@
 
 import itertools
 import os
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 import time_machine
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
@@ -45,6 +47,19 @@ def own_cache() -> None:
     prefix = f"{os.getpid()}-{next(_tests)}"
     settings.CACHES["default"]["KEY_PREFIX"] = prefix  # of threads that the test starts
     cache.key_prefix = prefix
+
+
+@pytest.fixture
+def own_storage(settings: LazySettings, tmp_path: Path) -> None:
+    """Store only the files of this test, for tests that go through all that is stored.
+
+    The bucket has the files of all tests before, and asking for each takes longer and longer.
+    """
+    settings.MEDIA_ROOT = tmp_path / "files"
+    default = settings.STORAGES["default"]
+    if "OPTIONS" in default:
+        options = default["OPTIONS"] | {"location": uuid.uuid4().hex}
+        settings.STORAGES = settings.STORAGES | {"default": default | {"OPTIONS": options}}
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 import json
 from io import StringIO
-from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db.models import QuerySet
@@ -18,12 +16,11 @@ from batchapp.services.audit.verify_seals import SealDifferenceCode
 from batchapp.services.statements.verify_statements import StatementDifferenceCode
 from tests.make import finish, make_batch, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage")]
 
 
 @pytest.fixture
-def batch(settings: LazySettings, tmp_path: Path) -> Batch:
-    settings.MEDIA_ROOT = tmp_path
+def batch() -> Batch:
     return finish(make_batch())
 
 

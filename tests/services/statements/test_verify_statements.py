@@ -102,6 +102,7 @@ def test_many_lines_are_counted_and_other_projects_left_out(paid: PaidBatches) -
     assert found(paid.first.project) == []
 
 
+@pytest.mark.usefixtures("own_storage")
 def test_the_command_says_what_it_verified_and_what_differs(paid: PaidBatches) -> None:
     Statement.objects.filter(month="2026-01-01").update(answers=1)
     text, facts = StringIO(), StringIO()
