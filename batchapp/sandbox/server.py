@@ -15,6 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _TRANSPORT_KEY = "batchapp.sandbox.transport"  # in the scope of a call
 RESTART_PORT_VARIABLE = "BATCHAPP_SANDBOX_PORT"  # passes the port to the restarted process
 
+Wait = Callable[[], Coroutine[Any, Any, None]]
+
 
 def open_listener(host: str, port: int) -> socket.socket:
     """Return a listening socket.
@@ -62,10 +64,10 @@ class ServerControl:
     def attach(self, server: "SandboxServer") -> None:
         self._server = server
 
-    async def refuse_connections(self, seconds: float) -> None:
-        """Close all connections and accept no new ones for ``seconds``."""
+    def refuse_connections(self, wait: Wait) -> None:
+        """Close all connections and accept no new ones until ``wait()`` has returned."""
         if self._server is not None:
-            await self._server.pause(seconds)
+            self._server.pause(wait)
 
     def restart(self) -> None:
         """Replace the process at once by a new one; return only if ``may_restart`` is false."""
@@ -113,19 +115,19 @@ class SandboxServer(uvicorn.Server):
         self._background_task = asyncio.create_task(self._background_job())
         self._on_ready()
 
-    async def pause(self, seconds: float) -> None:
+    def pause(self, wait: Wait) -> None:
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
             connection.transport.close()
         if self._resume_task is None or self._resume_task.done():
-            self._resume_task = asyncio.create_task(self._listen_after(seconds))
+            self._resume_task = asyncio.create_task(self._listen_after(wait))
 
     def restart(self) -> None:
         if self._may_restart:
             os.environ[RESTART_PORT_VARIABLE] = str(self._address[1])
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
-    async def _listen_after(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _listen_after(self, wait: Wait) -> None:
+        await wait()
         await super().startup([open_listener(*self._address)])

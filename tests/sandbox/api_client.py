@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -24,9 +25,20 @@ def lines(count: int) -> str:
     return "\n".join(line(f"row-{number}") for number in range(count))
 
 
+def client(url: str, key: str = "") -> httpx.Client:
+    """Return a client of the sandbox at ``url`` that waits for a busy machine."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False)
+
+
 class Api:
-    def __init__(self, http: httpx.Client) -> None:
+    """Calls of the provider's API; ``pause`` lets time pass between two looks at a batch."""
+
+    def __init__(
+        self, http: httpx.Client, pause: Callable[[], None] = lambda: time.sleep(0.005)
+    ) -> None:
         self.http = http
+        self._pause = pause
 
     def upload(self, content: str | bytes, **fields: str) -> httpx.Response:
         raw = content.encode() if isinstance(content, str) else content
@@ -57,11 +69,11 @@ class Api:
     def wait(self, batch: dict[str, Any], status: str = "") -> dict[str, Any]:
         """Return the batch once it has ``status``, or any final status."""
         statuses = {status} if status else {"completed", "failed", "cancelled"}
-        for _attempt in range(3000):
+        for _attempt in range(12_000):  # at least a minute by a real clock
             current = self.get(batch)
             if current["status"] in statuses:
                 return current
-            time.sleep(0.005)
+            self._pause()
         raise AssertionError(f"still {current['status']}")
 
     def finished(self, content: str | bytes, **changes: Any) -> dict[str, Any]:

@@ -1,14 +1,14 @@
-"""Two sandbox processes for the whole suite, and a new account for each test."""
+"""A sandbox process for the whole suite, a new account for each test, and clocks to set."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from batchapp.sandbox.settings import Settings
-from tests.sandbox.api_client import Api
+from tests.sandbox.api_client import Api, client
+from tests.sandbox.in_process import Clock, InProcess, sandbox_in_process
 from tests.sandbox.processes import sandbox_process, sandbox_thread
 
 
@@ -19,13 +19,6 @@ def sandbox_url(tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def slow_sandbox_url(tmp_path_factory) -> Iterator[str]:
-    """The URL of a sandbox whose batches run long enough to be observed."""
-    with sandbox_process(tmp_path_factory.mktemp("slow"), speed=4) as (url, _process):
-        yield url
-
-
 @pytest.fixture
 def account(sandbox_url) -> Iterator[Callable[..., Api]]:
     """Make clients, each with a new key that contains ``word`` and the switches ``faults``."""
@@ -33,9 +26,7 @@ def account(sandbox_url) -> Iterator[Callable[..., Api]]:
 
         def make(word: str = "", *faults: str, url: str = sandbox_url) -> Api:
             key = "~".join([f"sk-{word}-{uuid4().hex}", *faults])
-            headers = {"Authorization": f"Bearer {key}"}
-            http = httpx.Client(base_url=url, headers=headers, timeout=30)
-            return Api(stack.enter_context(http))
+            return Api(stack.enter_context(client(url, key)))
 
         yield make
 
@@ -46,17 +37,29 @@ def api(account) -> Api:
 
 
 @pytest.fixture
-def slow_api(account, slow_sandbox_url) -> Api:
-    return account(url=slow_sandbox_url)
+def sandbox_with(tmp_path) -> Iterator[Callable[..., InProcess]]:
+    """Make sandboxes with the given settings, whose time stands still until a test moves it."""
+    with ExitStack() as stack:
+
+        def make(**settings) -> InProcess:
+            changed = Settings(**({"data": tmp_path} | settings))
+            return stack.enter_context(sandbox_in_process(changed))
+
+        yield make
 
 
 @pytest.fixture
-def api_with(account, tmp_path) -> Iterator[Callable[..., Api]]:
-    """Make clients of a sandbox with the given settings."""
-    with ExitStack() as stack:
+def sandbox(sandbox_with) -> InProcess:
+    return sandbox_with()
 
-        def make(**settings) -> Api:
-            changed = Settings(**({"data": tmp_path, "speed": 50.0} | settings))
-            return account(url=stack.enter_context(sandbox_thread(changed)))
 
-        yield make
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def served_api(account, tmp_path, clock) -> Iterator[Api]:
+    """A client of a real server that reads ``clock``."""
+    with sandbox_thread(Settings(tmp_path, webhook_seconds=0.1), clock) as url:
+        yield account(url=url)

@@ -53,13 +53,13 @@ class InProcess:
         self._app = app
 
     def api(self, key: str = KEY) -> Api:
-        return Api(
-            httpx.Client(
-                transport=_Transport(self._app),
-                base_url="http://sandbox",
-                headers={"Authorization": f"Bearer {key}"},
-            )
+        """Return a client whose ``wait`` lets a second pass between two looks at a batch."""
+        http = httpx.Client(
+            transport=_Transport(self._app),
+            base_url="http://sandbox",
+            headers={"Authorization": f"Bearer {key}"},
         )
+        return Api(http, lambda: self.clock.advance(1))
 
     def finish(self, api: Api, batch: dict[str, Any]) -> dict[str, Any]:
         """Let the time pass until the batch has ended and is billed; return its analytics."""

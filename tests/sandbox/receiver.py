@@ -22,7 +22,7 @@ class Receiver:
         self.deliveries: list[tuple[dict[str, str], bytes]] = []
 
     def wait(self, count: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(self.deliveries) < count:
             assert time.monotonic() < deadline, f"{len(self.deliveries)} of {count}"
             time.sleep(0.01)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.sandbox.api_client import line
+from tests.sandbox.api_client import client, line
 
 
 @pytest.fixture
 def anyone(sandbox_url) -> Iterator[httpx.Client]:
     """A client without a key."""
-    with httpx.Client(base_url=sandbox_url) as client:
-        yield client
+    with client(sandbox_url) as anyone:
+        yield anyone
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.core.management import call_command
 
-from tests.sandbox.api_client import Api, chat, line, lines
+from tests.sandbox.api_client import Api, chat, client, line, lines
 from tests.sandbox.processes import sandbox_process
 
 
@@ -55,9 +55,10 @@ def test_a_deleted_batch_stays_in_the_ledger_and_a_failed_one_costs_nothing(acco
     assert Decimal(content["total"]["cost_usd"]) == Decimal(cost) > 0
 
 
-def test_a_batch_cancelled_in_time_is_not_paid(api_with):
-    api = api_with(speed=1.0)
+def test_a_batch_cancelled_in_time_is_not_paid(sandbox):
+    api = sandbox.api()
     api.post(api.batch(lines(2), metadata={"token": "c"}), "cancel")
+    sandbox.clock.advance(60)
 
     content = ledger(api)["by_metadata"]["token"]["c"]
 
@@ -68,7 +69,8 @@ def test_without_a_key_the_ledger_shows_everybodys_batches(account, sandbox_url)
     first, second = account(), account()
     batch_ids = {api.batch(line())["id"] for api in (first, second)}
 
-    everything = httpx.get(f"{sandbox_url}/_sandbox/ledger", trust_env=False).json()
+    with client(sandbox_url) as anyone:
+        everything = anyone.get("/_sandbox/ledger").json()
 
     assert batch_ids <= {batch["id"] for batch in everything["batches"]}
     assert {batch["id"] for batch in ledger(first)["batches"]} < batch_ids
@@ -76,11 +78,10 @@ def test_without_a_key_the_ledger_shows_everybodys_batches(account, sandbox_url)
 
 def test_the_ledger_can_be_printed_from_the_folder_also_after_a_kill(tmp_path):
     command = [sys.executable, "-m", "batchapp.sandbox", "--data", str(tmp_path), "--ledger"]
-    headers = {"Authorization": "Bearer sk-ledger"}
 
     with (
         sandbox_process(tmp_path) as (url, process),
-        httpx.Client(base_url=url, headers=headers) as http,
+        client(url, "sk-ledger") as http,
     ):
         Api(http).finished(lines(2), metadata={"token": "d"})
         running = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
@@ -104,7 +105,7 @@ def test_a_folder_without_a_sandbox_is_reported(tmp_path):
 def test_the_ledger_is_also_a_command_of_the_portal(tmp_path, capsys):
     with (
         sandbox_process(tmp_path) as (url, _process),
-        httpx.Client(base_url=url, headers={"Authorization": "Bearer sk-ledger"}) as http,
+        client(url, "sk-ledger") as http,
     ):
         created = Api(http).batch(line())
 

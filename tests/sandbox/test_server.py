@@ -7,13 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.sandbox.api_client import Api, chat, line, lines
+from tests.sandbox.api_client import Api, chat, client, line, lines
 from tests.sandbox.processes import sandbox_process
 
-HEADERS = {"Authorization": "Bearer sk-process"}
+KEY = "sk-process"
 
 
 def peak_megabytes(pid: int) -> int:
@@ -25,10 +24,10 @@ def peak_megabytes(pid: int) -> int:
 def test_a_killed_sandbox_continues_after_its_restart(tmp_path):
     with (
         sandbox_process(tmp_path, speed=8) as (url, process),
-        httpx.Client(base_url=url, headers=HEADERS) as http,
+        client(url, KEY) as http,
     ):
         api = Api(http)
-        batch = api.wait(api.batch(lines(50), metadata={"tag": "x"}), "in_progress")
+        batch = api.batch(lines(50), metadata={"tag": "x"})
         while not api.get(batch)["request_counts"]["completed"]:
             time.sleep(0.02)
         before = api.content(batch["output_file_id"]).text
@@ -37,7 +36,7 @@ def test_a_killed_sandbox_continues_after_its_restart(tmp_path):
 
     with (
         sandbox_process(tmp_path, speed=8) as (url, _process),
-        httpx.Client(base_url=url, headers=HEADERS) as http,
+        client(url, KEY) as http,
     ):
         api = Api(http)
         assert api.get(batch)["metadata"]["tag"] == "x"
@@ -82,7 +81,7 @@ def test_a_large_upload_is_not_held_in_memory(tmp_path):
 
     with (
         sandbox_process(tmp_path) as (url, process),
-        httpx.Client(base_url=url, headers=HEADERS, timeout=60) as http,
+        client(url, KEY) as http,
     ):
         refused = Api(http).upload(large + b"bad\n")
         peak = peak_megabytes(process.pid)

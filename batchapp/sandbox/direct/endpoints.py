@@ -35,7 +35,7 @@ async def answer(request: Request) -> Response:
         status = int(directive.removeprefix("fail="))
         raise openai_error(status, f"The model server answered {status}.", "model_error")
     if directive == "slow":
-        await asyncio.sleep(sandbox.settings.scaled_seconds(BACKGROUND_SECONDS))
+        await sandbox.sleep(sandbox.settings.scaled_seconds(BACKGROUND_SECONDS))
     moment, response_id = int(sandbox.now()), uuid4().hex
     content = make_response(line, directive, response_id=response_id, created=moment)
     if line.url == "/v1/responses" and body.get("background") is True:

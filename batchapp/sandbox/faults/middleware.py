@@ -1,7 +1,7 @@
 """ASGI middleware that applies faults before and after the processing of a call."""
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -82,7 +82,9 @@ class FaultMiddleware:
             await refusal(scope, receive, send)
             return True
         if "refuse" in rules:
-            await self._server_control.refuse_connections(rules["refuse"].amount)
+            self._server_control.refuse_connections(
+                partial(self._sandbox.sleep, rules["refuse"].amount)
+            )
         if "restart" in rules:
             self._server_control.restart()
         await close_connection(scope, receive)
@@ -99,7 +101,7 @@ class FaultMiddleware:
         app_receive = receive
         if "late-request" in rules:
             app_receive = await _buffer(receive)
-            await asyncio.sleep(rules["late-request"].amount)
+            await self._sandbox.sleep(rules["late-request"].amount)
         await self._app(scope, app_receive, response.send)
         await run_in_threadpool(apply_batch_faults, self._sandbox, rules, scope["path"])
         if "restart-after" in rules:
@@ -117,6 +119,7 @@ class _FaultyResponse:
         self, rules: RulesByFault, sandbox: Sandbox, scope: Scope, receive: Receive, send: Send
     ) -> None:
         self._rules = rules
+        self._sandbox = sandbox
         self._scope, self._receive, self._send = scope, receive, send
         self._buffer: list[Message] = []
         self._is_buffered = not BUFFERING_FAULTS.isdisjoint(rules)
@@ -145,7 +148,7 @@ class _FaultyResponse:
     async def finish(self) -> None:
         """Send the buffered response or its replacement."""
         if "slow" in self._rules:
-            await asyncio.sleep(self._rules["slow"].amount)
+            await self._sandbox.sleep(self._rules["slow"].amount)
         replacement = self._replacement() if self._is_buffered else None
         if replacement is not None:
             await replacement(self._scope, self._receive, self._send)

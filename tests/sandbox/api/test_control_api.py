@@ -16,8 +16,8 @@ def rule_counts(http: httpx.Client) -> dict[str, tuple[int, int]]:
     return {rule["rule"]["fault"]: (rule["calls"], rule["struck"]) for rule in rules}
 
 
-def test_rules_over_http_count_matching_calls_and_applied_faults(api_with):
-    api = api_with()
+def test_rules_over_http_count_matching_calls_and_applied_faults(sandbox):
+    api = sandbox.api()
     faults = ["error/files#2", {"fault": "gone", "method": "GET", "path": "/v1/models"}]
 
     added = api.http.post("/_sandbox/faults", json={"faults": faults})
@@ -32,8 +32,8 @@ def test_rules_over_http_count_matching_calls_and_applied_faults(api_with):
     assert rule_counts(api.http) == {}
 
 
-def test_a_rule_can_be_for_one_key_only(api_with):
-    api = api_with()
+def test_a_rule_can_be_for_one_key_only(sandbox):
+    api = sandbox.api()
     key = api.http.headers["Authorization"].removeprefix("Bearer ")
 
     api.http.post("/_sandbox/faults", json={"faults": [{"fault": "error", "key": key}]})
@@ -43,8 +43,8 @@ def test_a_rule_can_be_for_one_key_only(api_with):
     assert key not in api.http.get("/_sandbox/faults").text
 
 
-def test_a_rule_that_is_added_again_counts_from_zero(api_with):
-    api = api_with()
+def test_a_rule_that_is_added_again_counts_from_zero(sandbox):
+    api = sandbox.api()
     statuses = []
 
     for _time in range(2):
@@ -54,15 +54,19 @@ def test_a_rule_that_is_added_again_counts_from_zero(api_with):
     assert statuses == [500, 200, 500, 200]
 
 
-def test_a_rule_may_begin_later_and_end(api_with):
-    api = api_with()
+def test_a_rule_may_begin_later_and_end(sandbox):
+    api = sandbox.api()
     expired = {"fault": "error/batches", "for_seconds": 0}
 
-    api.http.post("/_sandbox/faults", json={"faults": ["error/files@0-600", "gone@600-", expired]})
+    api.http.post(
+        "/_sandbox/faults", json={"faults": ["error/files@0-600", "gone/files@600-", expired]}
+    )
 
     assert api.http.get("/v1/files").status_code == 500
     assert api.http.get("/v1/batches").status_code == 200
     assert api.http.get(f"/v1/files/{api.file(line())}").status_code == 200
+    sandbox.clock.advance(600)
+    assert api.http.get("/v1/files").status_code == 410
 
 
 def test_an_invalid_rule_adds_no_rule_at_all(api):

@@ -1,7 +1,6 @@
 """Cost estimates of files, and analytics of batches."""
 
 import json
-import time
 from decimal import Decimal
 
 from tests.sandbox.api_client import EMBEDDING_MODEL, chat, line
@@ -14,8 +13,8 @@ def stored_body_bytes(api, file_id: str) -> int:
     return sum(len(json.dumps(json.loads(row)["body"], separators=(",", ":"))) for row in rows)
 
 
-def test_an_estimate_counts_stored_bytes_by_four_and_answers_by_a_tenth_more(api_with):
-    api = api_with()
+def test_an_estimate_counts_stored_bytes_by_four_and_answers_by_a_tenth_more(sandbox):
+    api = sandbox.api()
     file_id = api.file("\n".join(line(str(n), **chat(model=RARE_MODEL)) for n in range(3)))
 
     estimate = api.http.get(f"/v1/files/{file_id}/cost-estimate").json()
@@ -29,8 +28,8 @@ def test_an_estimate_counts_stored_bytes_by_four_and_answers_by_a_tenth_more(api
     assert estimate["models"][0]["request_count"] == estimate["total_requests"] == 3
 
 
-def test_unknown_windows_are_priced_like_realtime(api_with):
-    api = api_with()
+def test_unknown_windows_are_priced_like_realtime(sandbox):
+    api = sandbox.api()
     file_id = api.file(line(**chat(model=RARE_MODEL)))
     url = f"/v1/files/{file_id}/cost-estimate"
 
@@ -50,8 +49,8 @@ def test_embeddings_are_estimated_at_one_token_a_request(api):
     assert estimate["total_estimated_output_tokens"] == 4
 
 
-def test_known_answers_make_better_estimates(api_with):
-    api = api_with()
+def test_known_answers_make_better_estimates(sandbox):
+    api = sandbox.api()
     row = line(**chat("Answer yes or no: is it raining?", model=RARE_MODEL))
     api.finished(row)
 
@@ -68,8 +67,8 @@ def test_results_cost_nothing_to_estimate(api):
     assert (estimate["total_requests"], estimate["models"]) == (0, [])
 
 
-def test_a_batch_without_answers_has_no_cost(api_with):
-    api = api_with(analytics_seconds=0.0)
+def test_a_batch_without_answers_has_no_cost(sandbox_with):
+    api = sandbox_with(analytics_seconds=0.0).api()
     batch = api.finished(line(**chat(user="sandbox:fail=400")))
 
     analytics = api.http.get(f"/v1/batches/{batch['id']}/analytics").json()
@@ -80,16 +79,15 @@ def test_a_batch_without_answers_has_no_cost(api_with):
     assert "analytics" not in listed
 
 
-def test_analytics_are_zero_at_first_and_agree_with_the_answers_later(api_with):
-    # The first answers come after 2 seconds: time for a look before, on a busy machine, too.
-    api = api_with(speed=20.0, base_seconds=40.0)
+def test_analytics_are_zero_at_first_and_agree_with_the_answers_later(sandbox):
+    api = sandbox.api()
     failing = line("bad", **chat(user="sandbox:fail=400"))
     batch = api.batch("\n".join([*(line(f"row-{n}") for n in range(9)), failing]))
     url = f"/v1/batches/{batch['id']}/analytics"
 
     early = api.http.get(url).json()
     api.wait(batch)
-    time.sleep(0.15)
+    sandbox.clock.advance(sandbox.settings.analytics_seconds)
     late = api.http.get(url).json()
 
     assert early == {

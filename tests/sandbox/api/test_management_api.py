@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.sandbox.api_client import CHAT_MODEL
+from tests.sandbox.api_client import CHAT_MODEL, client
 
 
 @pytest.fixture
 def anyone(sandbox_url) -> Iterator[httpx.Client]:
     """A client without a key."""
-    with httpx.Client(base_url=sandbox_url) as client:
-        yield client
+    with client(sandbox_url) as anyone:
+        yield anyone
 
 
 def test_the_list_of_models_has_openais_errors(anyone, api):
@@ -37,11 +37,10 @@ def test_an_unknown_path_is_taken_for_a_call_of_a_model(api, path):
     assert (error["param"], error["code"]) == ("model", "bad_request")
 
 
-def test_only_restricted_models_name_their_windows(api_with):
-    api = api_with(model_windows={CHAT_MODEL: ("24h",)})
-    headers = {"Authorization": "Bearer pk-windows"}
+def test_only_restricted_models_name_their_windows(sandbox_with):
+    api = sandbox_with(model_windows={CHAT_MODEL: ("24h",)}).api("pk-windows")
 
-    models = api.http.get("/admin/api/v1/models?limit=100", headers=headers).json()["data"]
+    models = api.http.get("/admin/api/v1/models?limit=100").json()["data"]
 
     name = "allowed_batch_completion_windows"
     assert [(model["alias"], model[name]) for model in models if name in model] == [

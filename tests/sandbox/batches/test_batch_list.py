@@ -15,9 +15,8 @@ def ids(api, **query) -> list[str]:
 
 
 @pytest.fixture
-def api(api_with) -> Api:
-    """A client of a sandbox where only batches of many rows take seconds."""
-    return api_with(speed=100.0, seconds_per_request=10.0)
+def api(sandbox) -> Api:
+    return sandbox.api()
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def test_pages_go_from_new_to_old_and_a_wrong_cursor_starts_again(api, three):
         assert ids(api, limit=2, after=wrong) == [three[2], three[1]]
 
 
-def test_another_accounts_batch_is_no_cursor(api, account, three):
-    other_batch = account(url=str(api.http.base_url)).batch(line())
+def test_another_accounts_batch_is_no_cursor(api, sandbox, three):
+    other_batch = sandbox.api("sk-other").batch(line())
 
     assert ids(api, after=other_batch["id"]) == three[::-1]
 
@@ -85,8 +84,8 @@ def test_status_filters_group_related_statuses(api, three):
     )
 
 
-def test_batches_are_filtered_by_the_time_of_their_creation(api, three):
-    now = datetime.now(tz=UTC)
+def test_batches_are_filtered_by_the_time_of_their_creation(api, sandbox, three):
+    now = datetime.fromtimestamp(sandbox.clock(), UTC)
     before, after = (now - timedelta(hours=1)).isoformat(), (now + timedelta(hours=1)).isoformat()
 
     assert ids(api, created_after=before, created_before=after) == three[::-1]

@@ -70,8 +70,8 @@ def test_an_unknown_file_is_404_and_a_foreign_one_403(api, account):
         ((), f"Model '{CHAT_MODEL}' does not support batch processing."),
     ],
 )
-def test_a_model_may_be_restricted_to_some_windows(api_with, windows, text):
-    api = api_with(model_windows={CHAT_MODEL: windows})
+def test_a_model_may_be_restricted_to_some_windows(sandbox_with, windows, text):
+    api = sandbox_with(model_windows={CHAT_MODEL: windows}).api()
     file_id = api.file(line())
 
     refused = api.create(file_id, completion_window="1h")

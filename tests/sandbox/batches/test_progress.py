@@ -9,8 +9,8 @@ def failing(custom_id: str, directive: str = "fail=400") -> str:
     return line(custom_id, **chat(user=f"sandbox:{directive}"))
 
 
-def test_a_batch_goes_from_validating_to_completed(api_with):
-    api = api_with(speed=20.0)
+def test_a_batch_goes_from_validating_to_completed(sandbox):
+    api = sandbox.api()
     response = api.create(api.file(lines(20)), metadata={"team": "blue"})
 
     batch = response.json()
@@ -55,21 +55,31 @@ def test_results_have_a_random_order_and_only_grow(api):
     assert order != sorted(order)
 
 
-def test_lists_say_finalizing_until_the_batch_is_read(api_with):
-    api = api_with(speed=100.0, finalizer_seconds=1000.0)
+def test_lists_say_finalizing_until_the_batch_is_read(sandbox):
+    api, settings = sandbox.api(), sandbox.settings
     batch = api.batch(line())
-    listed = ""
 
-    while listed in {"", "validating", "in_progress"}:
-        listed = api.http.get("/v1/batches").json()["data"][0]["status"]
+    def listed() -> str:
+        return api.http.get("/v1/batches").json()["data"][0]["status"]
 
-    assert listed == "finalizing"
+    sandbox.clock.advance(settings.validating_seconds + settings.working_seconds(1))
+    assert listed() == "finalizing"
     assert api.get(batch)["status"] == "completed"
+    assert listed() == "completed"
+
+
+def test_lists_say_completed_once_the_finalizer_has_seen_the_batch(sandbox):
+    api, settings = sandbox.api(), sandbox.settings
+    api.batch(line())
+
+    sandbox.clock.advance(settings.validating_seconds + settings.working_seconds(1))
+    sandbox.clock.advance(settings.finalizer_seconds)
+
     assert api.http.get("/v1/batches").json()["data"][0]["status"] == "completed"
 
 
-def test_overdue_batches_have_a_time_but_not_the_status_expired(api_with):
-    api = api_with(speed=0.5, completion_windows={"1h": -1.0})
+def test_overdue_batches_have_a_time_but_not_the_status_expired(sandbox_with):
+    api = sandbox_with(completion_windows={"1h": -1.0}).api()
     batch = api.batch(line(), completion_window="1h")
 
     current = api.get(batch)

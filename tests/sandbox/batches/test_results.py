@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from tests.sandbox.api_client import Api, chat, line, lines
+from tests.sandbox.api_client import Api, chat, client, line, lines
 
 
 def headers(response) -> tuple[str, str | None]:
@@ -17,8 +16,7 @@ def headers(response) -> tuple[str, str | None]:
 
 @pytest.fixture(scope="module")
 def api(sandbox_url) -> Iterator[Api]:
-    headers = {"Authorization": f"Bearer sk-{uuid4().hex}"}
-    with httpx.Client(base_url=sandbox_url, headers=headers) as http:
+    with client(sandbox_url, f"sk-{uuid4().hex}") as http:
         yield Api(http)
 
 
@@ -51,13 +49,13 @@ def test_results_show_every_request_in_the_order_of_the_input(api, finished):
     assert (unknown_status.status_code, unknown_status.text) == (200, "")
 
 
-def test_results_call_a_validating_batch_complete_and_show_cancelled_rows_as_pending(api_with):
-    api = api_with(speed=2.0, base_seconds=100.0)
+def test_results_call_a_validating_batch_complete_and_show_cancelled_rows_as_pending(sandbox):
+    api = sandbox.api()
     batch = api.batch(lines(7))
     url = f"/v1/batches/{batch['id']}/results"
 
     early = api.http.get(url)
-    api.wait(batch, "in_progress")
+    sandbox.clock.advance(sandbox.settings.validating_seconds)
     api.post(batch, "cancel")
     late = [json.loads(row) for row in api.http.get(url).text.splitlines()]
 

@@ -5,7 +5,9 @@ import json
 import httpx
 import pytest
 
+from batchapp.sandbox.direct.endpoints import BACKGROUND_SECONDS
 from tests.sandbox.api_client import Api
+from tests.sandbox.in_process import InProcess
 
 CHAT = {
     "model": "Qwen/Qwen3-14B-FP8",
@@ -44,19 +46,20 @@ def test_a_stream_has_the_text_of_the_answer_and_its_usage_only_if_that_is_asked
 
 
 def test_a_response_in_the_background_is_queued_and_then_there_for_its_account_alone(
-    api_with,
+    sandbox: InProcess,
 ) -> None:
-    api, stranger = api_with(speed=10.0), api_with(speed=10.0)
+    api, stranger = sandbox.api("sk-one"), sandbox.api("sk-other")
     body = {"model": CHAT["model"], "input": "Name a planet.", "background": True}
 
     queued = api.http.post("/v1/responses", json=body | {"service_tier": "flex"})
     path = f"/v1/responses/{queued.json()['id']}"
-    for _ in range(1000):
-        answer = api.http.get(path).json()
-        if answer["status"] != "queued":
-            break
+    sandbox.clock.advance(BACKGROUND_SECONDS - 1)
+    early = api.http.get(path).json()
+    sandbox.clock.advance(1)
+    answer = api.http.get(path).json()
 
     assert (queued.status_code, queued.json()["status"]) == (202, "queued")
+    assert early["status"] == "queued"
     assert (answer["status"], answer["service_tier"]) == ("completed", "flex")
     assert answer["usage"]["output_tokens"] > 0
     assert stranger.http.get(path).status_code == 404

@@ -43,8 +43,9 @@ def test_a_lost_reply_to_an_upload_leaves_the_file(account):
     assert [row["filename"] for row in api.http.get("/v1/files").json()["data"]] == ["in.jsonl"]
 
 
-def test_a_late_request_is_processed_after_the_client_has_gone(account):
-    api = account("", "late-request=3/create#1")
+def test_a_late_request_is_processed_after_the_client_has_gone(served_api, clock):
+    api = served_api
+    api.http.post("/_sandbox/faults", json={"faults": ["late-request=3/create#1"]})
     file_id = api.file(line())
 
     with pytest.raises(httpx.ReadTimeout):
@@ -55,31 +56,37 @@ def test_a_late_request_is_processed_after_the_client_has_gone(account):
                 "endpoint": "/v1/chat/completions",
                 "completion_window": "24h",
             },
-            timeout=0.1,
+            timeout=httpx.Timeout(120, read=0.1),
         )
     before = batches(api)
     while not batches(api):
+        clock.advance(1)
         time.sleep(0.02)
 
     assert before == []
     assert len(batches(api)) == 1
 
 
-def test_a_slow_reply_comes_after_the_work_was_done(account):
-    api = account("", "slow=5/create#1")
+def test_a_slow_reply_comes_after_the_work_was_done(served_api):
+    api = served_api
+    api.http.post("/_sandbox/faults", json={"faults": ["slow=5/create#1"]})
     file_id = api.file(line())
     fields = {"input_file_id": file_id, "endpoint": "/v1/chat/completions"}
 
     with pytest.raises(httpx.ReadTimeout):
-        api.http.post("/v1/batches", json=fields | {"completion_window": "24h"}, timeout=0.2)
+        api.http.post(
+            "/v1/batches",
+            json=fields | {"completion_window": "24h"},
+            timeout=httpx.Timeout(120, read=0.1),
+        )
     while not batches(api):
         time.sleep(0.02)
 
     assert len(batches(api)) == 1
 
 
-def test_a_refusing_listener_comes_back_on_the_same_port(api_with):
-    api = api_with()
+def test_a_refusing_listener_comes_back_on_the_same_port(served_api, clock):
+    api = served_api
     file_id = api.file(line())
     api.http.post("/_sandbox/faults", json={"faults": ["refuse=3/create#1"]})
 
@@ -87,7 +94,8 @@ def test_a_refusing_listener_comes_back_on_the_same_port(api_with):
         api.create(file_id)
     with pytest.raises(httpx.ConnectError):
         api.http.get("/v1/batches")
-    for _attempt in range(1_000):
+    for _attempt in range(3_000):
+        clock.advance(1)
         try:
             created = api.create(file_id)
             break
@@ -176,11 +184,11 @@ def test_a_key_may_be_refused_for_some_calls_although_it_is_valid(account):
     assert calls[1].json()["error"]["code"] == "invalid_api_key"
 
 
-def test_a_young_key_is_unknown_for_a_time(account):
-    api = account("", "refuse-key@0-0.3")
+def test_a_young_key_is_unknown_for_a_time(sandbox):
+    api = sandbox.api("sk-one~refuse-key@0-60")
 
     early = api.upload(line())
-    time.sleep(0.3)
+    sandbox.clock.advance(60)
 
     assert (early.status_code, early.text) == (401, "Authentication required")
     assert early.headers["Content-Type"] == "text/plain; charset=utf-8"

@@ -9,10 +9,10 @@ import time
 import httpx
 import pytest
 
-from tests.sandbox.api_client import Api, line, lines
+from tests.sandbox.api_client import Api, client, line, lines
 from tests.sandbox.processes import sandbox_process
 
-HEADERS = {"Authorization": "Bearer sk-rules"}
+KEY = "sk-rules"
 
 
 def rule_counts(http: httpx.Client) -> dict[str, tuple[int, int]]:
@@ -30,7 +30,7 @@ def test_the_command_line_sets_faults_and_a_seed_and_counts_survive_a_kill(tmp_p
     for _life in range(2):
         with (
             sandbox_process(data, *args) as (url, process),
-            httpx.Client(base_url=url, headers=HEADERS) as http,
+            client(url, KEY) as http,
         ):
             assert process.stdout
             greeting = process.stdout.readline()
@@ -48,7 +48,7 @@ def test_a_restarted_sandbox_is_the_same_process_on_the_same_port_and_keeps_its_
 ):
     with (
         sandbox_process(tmp_path, "--fault", f"{fault}/create#1") as (url, process),
-        httpx.Client(base_url=url, headers=HEADERS) as http,
+        client(url, KEY) as http,
     ):
         api = Api(http)
         file_id = api.file(lines(3))

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from tests.sandbox.api_client import Api, chat, line, lines
+from tests.sandbox.api_client import Api, chat, client, line, lines
 
 
 def headers(response) -> tuple[str, str | None]:
@@ -17,8 +16,7 @@ def headers(response) -> tuple[str, str | None]:
 
 @pytest.fixture(scope="module")
 def api(sandbox_url) -> Iterator[Api]:
-    headers = {"Authorization": f"Bearer sk-{uuid4().hex}"}
-    with httpx.Client(base_url=sandbox_url, headers=headers) as http:
+    with client(sandbox_url, f"sk-{uuid4().hex}") as http:
         yield Api(http)
 
 
@@ -29,8 +27,8 @@ def finished(api) -> dict[str, Any]:
     return api.finished("\n".join([*rows, line("bad", **chat(user="sandbox:fail=418"))]))
 
 
-def test_an_output_without_results_is_empty_and_incomplete(api_with):
-    api = api_with(speed=0.1)
+def test_an_output_without_results_is_empty_and_incomplete(sandbox):
+    api = sandbox.api()
     batch = api.batch(lines(5))
 
     output = api.content(batch["output_file_id"])

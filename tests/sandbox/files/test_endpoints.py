@@ -65,8 +65,8 @@ def test_limits_are_forced_into_their_range(api):
     )
 
 
-def test_the_virtual_files_of_a_batch_are_listed_unless_purpose_says_otherwise(slow_api):
-    api = slow_api
+def test_the_virtual_files_of_a_batch_are_listed_unless_purpose_says_otherwise(sandbox):
+    api = sandbox.api()
     batch = api.batch(line())
 
     everything = api.http.get("/v1/files").json()["data"]
@@ -91,8 +91,8 @@ def test_files_are_searched_by_name(api):
     assert missed == {"object": "list", "data": [], "has_more": False}
 
 
-def test_deleting_the_input_cancels_the_batch_and_blanks_the_reference(slow_api):
-    api = slow_api
+def test_deleting_the_input_cancels_the_batch_and_blanks_the_reference(sandbox):
+    api = sandbox.api()
     batch = api.batch(lines(20))
 
     response = api.http.delete(f"/v1/files/{batch['input_file_id']}")

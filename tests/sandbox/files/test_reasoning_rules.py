@@ -98,8 +98,8 @@ def test_an_upload_is_refused_with_the_first_reasoning_error(api):
     )
 
 
-def test_reasoning_is_checked_after_the_model_and_before_the_size(api_with):
-    api = api_with(line_body_bytes=100)
+def test_reasoning_is_checked_after_the_model_and_before_the_size(sandbox_with):
+    api = sandbox_with(line_body_bytes=100).api()
     no_chat_model = line(model=EMBEDDING_MODEL, thinking=1)
     too_long = line(model=CHAT_MODEL, thinking=1, input="x" * 200)
 

@@ -271,8 +271,8 @@ def test_ids_may_repeat_and_urls_and_models_may_mix(api):
     assert api.upload(f"{line('same')}\n{embedding}").status_code == 201
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_checked(api_with):
-    api = api_with(file_bytes=2000)
+def test_a_file_over_the_limit_is_refused_before_it_is_checked(sandbox_with):
+    api = sandbox_with(file_bytes=2000).api()
     text = "File exceeds the maximum allowed size of 2000 bytes"
 
     announced = api.upload(b"x" * 20_000)
@@ -282,8 +282,8 @@ def test_a_file_over_the_limit_is_refused_before_it_is_checked(api_with):
     assert (just_over.status_code, just_over.text) == (413, text)
 
 
-def test_lines_and_their_number_are_limited(api_with):
-    api = api_with(line_body_bytes=200, requests_per_file=2)
+def test_lines_and_their_number_are_limited(sandbox_with):
+    api = sandbox_with(line_body_bytes=200, requests_per_file=2).api()
 
     long_line = api.upload(f"{GOOD}\n{line('long', **chat('x' * 200))}")
     many_lines = api.upload(lines(3))
@@ -294,8 +294,8 @@ def test_lines_and_their_number_are_limited(api_with):
     assert api.http.get("/v1/files").json()["data"] == []
 
 
-def test_uploads_beyond_the_limit_have_to_wait(api_with):
-    response = api_with(concurrent_uploads=0).upload(GOOD)
+def test_uploads_beyond_the_limit_have_to_wait(sandbox_with):
+    response = sandbox_with(concurrent_uploads=0).api().upload(GOOD)
 
     assert response.status_code == 429
     assert response.headers["Retry-After"] == "60"

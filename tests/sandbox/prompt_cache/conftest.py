@@ -1,24 +1,15 @@
-"""Sandboxes with a prompt cache, and requests with prompts of a known length."""
+"""Sandboxes whose prompt cache is on for all models."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from batchapp.sandbox.api.catalogue import CHAT_MODELS
 from batchapp.sandbox.prompt_cache.tariffs import CacheSettings
-from batchapp.sandbox.settings import Settings
-from tests.sandbox.in_process import InProcess, sandbox_in_process
+from tests.sandbox.in_process import InProcess
 
 
 @pytest.fixture
-def sandbox_with(tmp_path) -> Iterator[Callable[..., InProcess]]:
-    """Make sandboxes with the given settings; the prompt cache is on for all models."""
-    with ExitStack() as stack:
-
-        def make(**settings) -> InProcess:
-            cache = CacheSettings.for_models(CHAT_MODELS)
-            changed = Settings(**({"data": tmp_path, "cache": cache} | settings))
-            return stack.enter_context(sandbox_in_process(changed))
-
-        yield make
+def sandbox_with(sandbox_with) -> Callable[..., InProcess]:
+    return partial(sandbox_with, cache=CacheSettings.for_models(CHAT_MODELS))

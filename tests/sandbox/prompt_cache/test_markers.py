@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from batchapp.sandbox.files.validation import RequestLine
 from batchapp.sandbox.language_model.responses import token_usage
 from batchapp.sandbox.prompt_cache.markers import marked_prompt
 from batchapp.sandbox.prompt_cache.tariffs import CacheSettings
-from tests.sandbox.api_client import CHAT, CHAT_MODEL, EMBEDDING_MODEL, chat, line
+from tests.sandbox.api_client import CHAT, CHAT_MODEL, EMBEDDING_MODEL, chat, client, line
 from tests.sandbox.processes import sandbox_process
 from tests.sandbox.prompt_cache.prompts import (
     FIVE_MINUTES,
@@ -271,11 +270,11 @@ def test_the_last_block_ends_with_the_prompt(url, messages, system, tools):
 
 
 def test_the_command_line_turns_the_cache_on_for_chat_models(tmp_path):
-    headers = {"Authorization": "Bearer pk-markers"}
-    with sandbox_process(tmp_path, "--prompt-cache") as (url, _process):
-        models = httpx.get(
-            f"{url}/admin/api/v1/models?include=pricing&limit=100", headers=headers
-        ).json()["data"]
+    with (
+        sandbox_process(tmp_path, "--prompt-cache") as (url, _process),
+        client(url, "pk-markers") as http,
+    ):
+        models = http.get("/admin/api/v1/models?include=pricing&limit=100").json()["data"]
 
     enabled = {model["alias"]: model["cache_pricing"]["enabled"] for model in models}
     assert enabled == {alias: alias != EMBEDDING_MODEL for alias in enabled}

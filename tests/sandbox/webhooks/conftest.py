@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.sandbox.api_client import Api
+from tests.sandbox.api_client import Api, client
 from tests.sandbox.receiver import Receiver, webhook_receiver
 
 Member = tuple[Api, httpx.Client]
@@ -25,11 +25,9 @@ def member(sandbox_url) -> Iterator[Callable[..., Member]]:
 
     def make(*faults: str) -> Member:
         name = "~".join([uuid4().hex, *faults])
-        for prefix in ("sk", "pk"):
-            headers = {"Authorization": f"Bearer {prefix}-{name}"}
-            opened.append(httpx.Client(base_url=sandbox_url, headers=headers, timeout=30))
+        opened.extend(client(sandbox_url, f"{prefix}-{name}") for prefix in ("sk", "pk"))
         return Api(opened[-2]), opened[-1]
 
     yield make
-    for client in opened:
-        client.close()
+    for http in opened:
+        http.close()
