@@ -7,19 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import SimpleNamespace
+from itertools import chain, repeat
 
 import pytest
 
-from batchapp.providers import network
+from batchapp.providers import http, network, tariffs
 from batchapp.providers.errors import ProviderUnavailable
 from tests.doubleword import connect, connect_management
 from tests.providers.doubles import NOW
-from tests.providers.test_http import receive, receive_head
+from tests.providers.test_http import receive, receive_all, receive_head
 
 PAUSE = 0.03  # between two bytes
-LIMIT = 1.0  # seconds of a call in these tests
-MUCH_LATER = 30.0  # the provider would go on for longer
+LIMIT = 1.0  # seconds of a call that cannot succeed
+SILENCE = 5.0  # seconds of a call that must begin, also on a busy machine, and then hears nothing
+
+BYTES_PER_SECOND = 100_000  # at which a provider receives an upload slowly, but well enough
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -43,12 +45,8 @@ def serving_all(script: Callable[[socket.socket], None]) -> Iterator[str]:
 
 def drip(connection: socket.socket, content: bytes) -> None:
     """Send ``content`` byte by byte, and then spaces, until the client hangs up."""
-    end = time.monotonic() + 2 * MUCH_LATER
-    for byte in content:
+    for byte in chain(content, repeat(ord(" "))):
         connection.sendall(bytes([byte]))
-        time.sleep(PAUSE)
-    while time.monotonic() < end:
-        connection.sendall(b" ")
         time.sleep(PAUSE)
 
 
@@ -61,24 +59,25 @@ def dripping(at_once: bytes, slowly: bytes = b"") -> Callable[[socket.socket], N
     return script
 
 
+class CallClock:
+    """The clock of the calls, and not of the sockets, which only moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.moment = 1000.0
+
+    def monotonic(self) -> float:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        self.moment += seconds
+
+
 @pytest.fixture
-def let_time_pass(monkeypatch) -> Callable[[float], None]:
-    """Set the clock of the calls, and not of the sockets, ahead by some seconds."""
-    passed = []
-
-    def let(seconds: float) -> None:
-        passed.append(seconds)
-
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(passed))
-    monkeypatch.setattr(network, "time", clock)
-    return let
-
-
-@contextmanager
-def ends_soon() -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < MUCH_LATER
+def call_clock(monkeypatch) -> CallClock:
+    clock = CallClock()
+    for module in (network, http, tariffs):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,6 @@ def ends_soon() -> Iterator[None]:
 )
 def test_an_answer_that_drips_ends_with_the_time_of_the_call(script):
     with (
-        ends_soon(),
         serving_all(script) as url,
         connect(url, "sk-x", timeout_seconds=LIMIT) as client,
         pytest.raises(ProviderUnavailable),
@@ -108,13 +106,17 @@ def test_an_answer_that_drips_ends_with_the_time_of_the_call(script):
         client.list_models()
 
 
-def test_a_create_that_drips_may_have_created_a_batch():
-    script = dripping(b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n")
+def test_a_create_that_drips_may_have_created_a_batch(call_clock):
+    def script(connection: socket.socket) -> None:
+        receive_all(connection)
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            call_clock.advance(50)
+            connection.sendall(b" ")
 
     with (
-        ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
+        connect(url, "sk-x", timeout_seconds=60) as client,
         pytest.raises(ProviderUnavailable, match="did not answer in time") as caught,
     ):
         client.create_batch("f", endpoint="/v1/x", window="24h", metadata={})
@@ -129,7 +131,6 @@ def test_a_handshake_that_drips_ends_with_the_time_of_the_call():
         drip(connection, b"\x02" * 1000)
 
     with (
-        ends_soon(),
         serving_all(script) as url,
         connect(url.replace("http:", "https:"), "sk-x", timeout_seconds=LIMIT) as client,
         pytest.raises(ProviderUnavailable, match="could not connect in time") as caught,
@@ -139,27 +140,26 @@ def test_a_handshake_that_drips_ends_with_the_time_of_the_call():
     assert not caught.value.maybe_done
 
 
-def test_all_addresses_of_a_host_share_the_time_for_a_connection(monkeypatch):
+def test_all_addresses_of_a_host_share_the_time_for_a_connection(monkeypatch, call_clock):
     silent = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{n}", 80)) for n in range(20)]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: silent)
     waited = []
 
     def wait(self, address, port, timeout, **options):
         waited.append(timeout)
-        time.sleep(timeout)
+        call_clock.advance(timeout)
         raise network.httpcore.ConnectTimeout
 
     monkeypatch.setattr(network.httpcore.SyncBackend, "connect_tcp", wait)
 
     with (
-        ends_soon(),
         connect("http://many.test", "sk-x", timeout_seconds=LIMIT) as client,
         pytest.raises(ProviderUnavailable, match="could not connect in time"),
     ):
         client.list_models()
 
     assert len(waited) == 20
-    assert sum(waited) <= 1.5 * LIMIT
+    assert sum(waited) == pytest.approx(LIMIT)
 
 
 def test_a_host_is_reached_by_the_address_that_answers(monkeypatch):
@@ -180,19 +180,18 @@ def test_a_host_is_reached_by_the_address_that_answers(monkeypatch):
             assert client.list_models() == []
 
 
-def test_a_session_has_one_time_for_all_its_calls(let_time_pass):
+def test_a_session_has_one_time_for_all_its_calls(call_clock):
     def script(connection: socket.socket) -> None:
         while True:
             receive_head(connection)
             connection.sendall(OK + b'Content-Length: 11\r\n\r\n{"data":[]}')
 
     with (
-        ends_soon(),
         serving_all(script) as url,
         connect(url, "sk-x", timeout_seconds=60, session_seconds=100) as client,
     ):
         assert client.list_models() == []
-        let_time_pass(100)
+        call_clock.advance(100)
         with pytest.raises(ProviderUnavailable):
             client.list_models()
 
@@ -205,74 +204,85 @@ def test_a_session_has_one_time_for_all_its_calls(let_time_pass):
     ],
     ids=["batches", "tariffs"],
 )
-def test_a_list_without_end_has_the_time_of_one_slow_call(opened, listing):
+def test_a_list_without_end_has_the_time_of_one_slow_call(call_clock, opened, listing):
     pages = []
 
     def script(connection: socket.socket) -> None:
         while True:
             receive_head(connection)
-            time.sleep(0.1 if len(pages) > 1 else 0)
+            call_clock.advance(30 if len(pages) > 1 else 0)
             pages.append(1)
             row = b'{"id":"b%d","alias":"m%d","metadata":{"a":"b"}}' % (len(pages), len(pages))
             body = b'{"data":[%s],"has_more":true,"total_count":999999}' % row
             connection.sendall(OK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
 
     with (
-        ends_soon(),
         serving_all(script) as url,
-        opened(url, "sk-x", timeout_seconds=2 * LIMIT) as client,
+        opened(url, "sk-x", timeout_seconds=60) as client,
         pytest.raises(ProviderUnavailable),
     ):
         listing(client)
 
-    assert len(pages) > 1
+    assert len(pages) > 60 / 30
 
 
-def read_lines(client) -> list[bytes]:
+def read_lines(client, is_read: threading.Semaphore | None = None) -> list[bytes]:
+    """Return the lines until the client gives up, and release ``is_read`` after each of them."""
     lines = []
+
+    def keep(line: bytes) -> None:
+        lines.append(line)
+        if is_read:
+            is_read.release()
+
     with client.open_content("out") as content, pytest.raises(ProviderUnavailable):
-        lines.extend(content.lines())
+        any(map(keep, content.lines()))
     return lines
 
 
-def test_a_result_file_that_crawls_is_given_up_and_its_lines_are_kept(monkeypatch):
-    monkeypatch.setattr(network, "WINDOW_SECONDS", LIMIT)
-    script = dripping(OK + b"\r\n" + b'{"a":1}\n', b'{"b":2}\n')
+def test_a_result_file_that_crawls_is_given_up_and_its_lines_are_kept(call_clock):
+    is_read = threading.Semaphore(0)
 
-    with ends_soon(), serving_all(script) as url, connect(url, "sk-x") as client:
-        lines = read_lines(client)
+    def script(connection: socket.socket) -> None:
+        receive_head(connection)
+        connection.sendall(OK + b"\r\n" + b'{"a":1}\n')
+        is_read.acquire()
+        while True:
+            call_clock.advance(5)
+            connection.sendall(b" ")
+            time.sleep(PAUSE)
 
-    assert lines[:1] == [b'{"a":1}']
+    with serving_all(script) as url, connect(url, "sk-x") as client:
+        lines = read_lines(client, is_read)
+
+    assert lines == [b'{"a":1}']
 
 
-def test_a_result_file_may_take_longer_than_a_call_but_not_for_ever(monkeypatch):
-    monkeypatch.setattr(network, "WINDOW_SECONDS", LIMIT)
+def test_a_result_file_may_take_longer_than_a_call_but_not_for_ever(monkeypatch, call_clock):
     monkeypatch.setattr(network, "MIN_WINDOW_BYTES", 1)
-    monkeypatch.setattr("batchapp.providers.http.DOWNLOAD_SECONDS", 4 * LIMIT)
+    is_read = threading.Semaphore(0)
 
     def script(connection: socket.socket) -> None:
         receive_head(connection)
         connection.sendall(OK + b"\r\n")
         while True:
             connection.sendall(b'{"a":1}\n')
-            time.sleep(0.02)
+            is_read.acquire()
+            call_clock.advance(10)
 
-    began = time.monotonic()
-    with (
-        ends_soon(),
-        serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=2 * LIMIT) as client,
-    ):
-        assert len(read_lines(client)) > 2
+    with serving_all(script) as url, connect(url, "sk-x", timeout_seconds=60) as client:
+        lines = read_lines(client, is_read)
 
-    assert time.monotonic() - began > 2 * LIMIT
+    assert len(lines) >= network.DOWNLOAD_SECONDS / 10 > 60 / 10
 
 
-def test_a_result_file_is_not_given_up_while_its_reader_works(let_time_pass):
+def test_a_result_file_is_not_given_up_while_its_reader_works(call_clock):
+    is_read = threading.Event()
+
     def script(connection: socket.socket) -> None:
         receive_head(connection)
         connection.sendall(OK + b"Content-Length: 16\r\n\r\n" + b'{"a":1}\n')
-        time.sleep(0.05)
+        is_read.wait()
         connection.sendall(b'{"b":2}\n')
 
     lines = []
@@ -283,7 +293,8 @@ def test_a_result_file_is_not_given_up_while_its_reader_works(let_time_pass):
     ):
         for line in content.lines():
             lines.append(line)
-            let_time_pass(2 * network.DOWNLOAD_SECONDS)
+            call_clock.advance(2 * network.DOWNLOAD_SECONDS)
+            is_read.set()
 
     assert lines == [b'{"a":1}', b'{"b":2}']
 
@@ -292,13 +303,9 @@ def test_a_silent_result_file_is_given_up():
     def script(connection: socket.socket) -> None:
         receive_head(connection)
         connection.sendall(OK + b"\r\n")
-        time.sleep(2 * MUCH_LATER)
+        receive(connection)  # until the client hangs up
 
-    with (
-        ends_soon(),
-        serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
-    ):
+    with serving_all(script) as url, connect(url, "sk-x", timeout_seconds=SILENCE) as client:
         assert read_lines(client) == []
 
 
@@ -310,53 +317,54 @@ def upload(client, size: int = 60_000_000) -> None:
 def test_an_upload_that_nobody_or_hardly_anybody_reads_is_given_up(monkeypatch, is_silent):
     monkeypatch.setattr(network, "WINDOW_SECONDS", LIMIT)
     monkeypatch.setattr(network, "MIN_WINDOW_BYTES", 100_000_000)
+    given_up = threading.Event()
 
     def script(connection: socket.socket) -> None:
         receive_head(connection)
-        end = time.monotonic() + 2 * MUCH_LATER
-        while time.monotonic() < end:
+        while not given_up.is_set():
             time.sleep(PAUSE)
             if not is_silent:
                 receive(connection)
 
     with (
-        ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT if is_silent else 60) as client,
+        connect(url, "sk-x", timeout_seconds=SILENCE if is_silent else 60) as client,
         pytest.raises(ProviderUnavailable) as caught,
     ):
         upload(client)
+    given_up.set()
 
     assert caught.value.maybe_done
 
 
-def test_an_upload_may_take_longer_than_a_call_and_so_may_its_answer():
+def test_an_upload_may_take_longer_than_a_call_and_so_may_its_answer(call_clock):
     def script(connection: socket.socket) -> None:
         head, _, body = receive_head(connection).partition(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         received = len(body)
         while received < length:
-            time.sleep(0.01)
-            received += len(receive(connection, 1024 * 1024))
-        time.sleep(3 * LIMIT)
+            piece = receive(connection, 1024 * 1024)
+            received += len(piece)
+            call_clock.advance(len(piece) / BYTES_PER_SECOND)
+        call_clock.advance(100)
         connection.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{"id":"f"}')
 
-    began = time.monotonic()
-    with serving_all(script) as url, connect(url, "sk-x", timeout_seconds=2 * LIMIT) as client:
-        upload(client, 20_000_000)
+    with serving_all(script) as url, connect(url, "sk-x", timeout_seconds=60) as client:
+        upload(client, 100 * BYTES_PER_SECOND)
 
-    assert time.monotonic() - began > 2 * LIMIT
+    assert call_clock.moment - CallClock().moment == pytest.approx(200, abs=1)
 
 
-def test_the_answer_to_an_upload_ends_with_the_time_of_a_slow_call():
+def test_the_answer_to_an_upload_ends_with_the_time_of_a_slow_call(call_clock):
     def script(connection: socket.socket) -> None:
-        receive_head(connection)
-        drip(connection, b"HTTP/1.1 201 Created\r\n")
+        receive_all(connection)
+        for byte in chain(b"HTTP/1.1 201 Created\r\n", repeat(ord(" "))):
+            call_clock.advance(50)
+            connection.sendall(bytes([byte]))
 
     with (
-        ends_soon(),
         serving_all(script) as url,
-        connect(url, "sk-x", timeout_seconds=LIMIT) as client,
+        connect(url, "sk-x", timeout_seconds=60) as client,
         pytest.raises(ProviderUnavailable, match="did not answer in time"),
     ):
         upload(client, 10)
