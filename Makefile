@@ -10,7 +10,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL -u STORAGE_URL
 UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
 GALLERY := $(PYTEST) -m "gallery" -n 2 --dist worksteal
-# A file's tests share a portal, and wait more than they work.
+# A file's tests share a portal, and wait more than they work. A run that fails names the failures
+# of both parts.
 REAL := $(PYTEST) -m "(processes or browser) and not gallery" -n 3 --dist loadfile --no-loadscope-reorder
 RAILS_PIP = $(PIP:$(BIN)/%=.venv-rails/bin/%)
 # Of the Pythons on PATH and of pyenv the newest; one that is only a stub of pyenv does not start.
@@ -55,11 +56,10 @@ checks: .venv/developing # migrations and what Django asks of a deployment
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 embedded: .venv/developing # the suite on SQLite and files, without the gallery
-	$(EMBEDDED) $(UNIT) -p tests.floors
-	$(EMBEDDED) $(REAL)
+	$(EMBEDDED) sh -c '$(UNIT) -p tests.floors; unit=$$?; $(REAL) && exit $$unit'
 
 team: .venv/developing # what may differ on PostgreSQL and Redis
-	$(BIN)/python -m tests.stack sh -c '$(REAL) && $(UNIT)'
+	$(BIN)/python -m tests.stack sh -c '$(REAL); real=$$?; $(UNIT) && exit $$real'
 
 gallery: .venv/developing # every page in every state, looked at by a browser
 	$(EMBEDDED) $(GALLERY)

@@ -1,5 +1,6 @@
 """Forms that no page of ours made: odd values, wrong methods, forged and repeated."""
 
+import itertools
 import uuid
 
 import pytest
@@ -114,6 +115,10 @@ def test_a_stored_secret_leads_nowhere_else(browser: Client, user: User, project
 def test_odd_addresses_are_pages_all_the_same(
     browser: Client, project: Project, user: User, provider: Provider, value: str
 ) -> None:
+    # Each value comes under each name: for one value to the page, for the next to its part.
+    headers = itertools.cycle([{}, {"HX-Request": "true"}])
+    if ODD.index(value) % 2:
+        next(headers)
     make_key(project)
     batch = finish(make_batch(project, user), [answer_line(1)], ERRORS)
     for path, names in (
@@ -126,10 +131,9 @@ def test_odd_addresses_are_pages_all_the_same(
         (f"/files/{batch.upload_id}/batch/review/", ["window", "fallback", "name", "submission"]),
     ):
         for name in names:
-            for headers in ({}, {"HX-Request": "true"}):
-                response = browser.get(path, {name: value}, headers=headers)
-                assert response.status_code in {200, 302, 404}, (path, name)
-                assert XSS not in response.content.decode()
+            response = browser.get(path, {name: value}, headers=next(headers))
+            assert response.status_code in {200, 302, 404}, (path, name)
+            assert XSS not in response.content.decode()
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1999-12-31"])

@@ -3,7 +3,8 @@
 import inspect
 import pkgutil
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from datetime import date, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -13,8 +14,11 @@ from typing import Any
 import httpx
 import pytest
 from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import connection, transaction
+from django.db.models import FileField
 from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
@@ -120,7 +124,7 @@ from batchapp.services.results.columns import compare_columns, freshness, open_c
 from batchapp.services.results.exports import content, export_files, write_export
 from batchapp.services.reuse import reduced_file
 from batchapp.services.saved_views import saved_views
-from batchapp.services.statements import closing, preview, recipients, sums
+from batchapp.services.statements import closing, part, preview, recipients
 from batchapp.services.tables import answer_tables, requests_from_table, table_import
 from batchapp.services.webhooks import endpoints, messages
 from batchapp.services.webhooks.endpoints import EndpointSettings
@@ -263,6 +267,35 @@ class World:
     def new_key(self) -> ProviderKey:
         """An unsaved key of the project."""
         return provider_keys.draft(self.project.connection, OPERATOR, "sk-new", owner=self.project)
+
+
+@pytest.fixture(scope="module")
+def made_once(module_rows: None) -> tuple[World, dict[str, bytes]]:
+    """Return a world, and its stored files by their names."""
+    world = World()
+    files = {}
+    for name in stored_names():
+        with default_storage.open(name) as stored:
+            files[name] = stored.read()
+    return world, files
+
+
+@pytest.fixture
+def world(made_once: tuple[World, dict[str, bytes]], db: None) -> World:
+    """Return the world as it was made, whatever an earlier test did to objects and files."""
+    world, files = made_once
+    for name, data in files.items():
+        if not default_storage.exists(name):
+            default_storage._save(name, ContentFile(data))  # ``save`` gives another name
+    return deepcopy(world)
+
+
+def stored_names() -> Iterator[str]:
+    for model in apps.get_app_config("batchapp").get_models():
+        for field in model._meta.fields:
+            if isinstance(field, FileField):
+                rows = model._default_manager.exclude(**{field.name: ""})
+                yield from rows.values_list(field.name, flat=True)
 
 
 def people_around(project: Project) -> dict[str, User]:
@@ -1143,7 +1176,7 @@ WITHOUT_A_RIGHT = {
     window_times.window_times: "it learns from the batches that the person may see alone",
     price_quotes.histories_for: "workers, too, estimate with the lengths of earlier answers",
     retry_file.retry_file_id: "it computes an id and reads nothing",
-    sums.readable_projects: "it is the right to read statements, for all projects at once",
+    part.readable_projects: "it is the right to read statements, for all projects at once",
     purge.start_purge: "the rule of a project deletes without a person; purge_now asks for one",
     invitations.accept: "the invitation is the right",
     invitations.decline: "the invitation names the person",
@@ -1197,9 +1230,9 @@ def name_of(value: object) -> str:
 @pytest.mark.parametrize(
     ("right", "call"), [entry[1:] for entry in SERVICES], ids=[name_of(e[0]) for e in SERVICES]
 )
-def test_a_right_is_allowed_or_refused_as_the_table_says(right: str, call: Call) -> None:
-    world = World()
-
+def test_a_right_is_allowed_or_refused_as_the_table_says(
+    world: World, right: str, call: Call
+) -> None:
     outcomes = {
         name: outcome_of(world, lambda user=user: call(world, user))
         for name, user in world.people.items()
@@ -1208,8 +1241,7 @@ def test_a_right_is_allowed_or_refused_as_the_table_says(right: str, call: Call)
     assert outcomes == row(CELLS[right], PEOPLE)
 
 
-def test_in_an_archived_project_nothing_starts_and_the_rest_stays_allowed() -> None:
-    world = World()
+def test_in_an_archived_project_nothing_starts_and_the_rest_stays_allowed(world: World) -> None:
     owner = world.people["owner"]
     project = Project.objects.filter(pk=world.project.pk)
     in_project = [entry for entry in SERVICES if entry[1] in {Right.SEE, Right.WRITE, Right.STOP}]
@@ -1226,8 +1258,7 @@ def test_in_an_archived_project_nothing_starts_and_the_rest_stays_allowed() -> N
     }
 
 
-def test_where_administrators_found_projects_nobody_else_does(settings: Any) -> None:
-    world = World()
+def test_where_administrators_found_projects_nobody_else_does(world: World, settings: Any) -> None:
     settings.PROJECT_FOUNDERS = "administrators"
 
     outcomes = {
@@ -1293,9 +1324,8 @@ def on(key: ProviderKey, batch: Batch) -> Batch:
     ids=[e[0] for e in ON_PERSONAL_KEYS],
 )
 def test_a_personal_key_is_its_owners_to_start_with_and_the_projects_to_go_on_with(
-    cells: str, call: Callable[[World, User, ProviderKey], object]
+    world: World, cells: str, call: Callable[[World, User, ProviderKey], object]
 ) -> None:
-    world = World()
     connection, people = world.project.connection, world.people
     owner = join(make_user(), world.project)
     own_key = make_key(owner, connection)
@@ -1320,9 +1350,8 @@ def test_a_personal_key_is_its_owners_to_start_with_and_the_projects_to_go_on_wi
 @pytest.mark.parametrize("gone", ["key owner who left", "deactivated"])
 @pytest.mark.parametrize("verb", ["resume", "try again", "retry in place"])
 def test_a_colleague_does_not_go_on_with_the_key_of_a_person_who_is_gone(
-    gone: str, verb: str
+    world: World, gone: str, verb: str
 ) -> None:
-    world = World()
     name = {"key owner who left": "former member"}.get(gone, gone)
     key = make_key(world.people[name], world.project.connection)
     call = next(call for title, _, call in ON_PERSONAL_KEYS if title == verb)
@@ -1330,8 +1359,7 @@ def test_a_colleague_does_not_go_on_with_the_key_of_a_person_who_is_gone(
     assert outcome_of(world, lambda: call(world, world.people["owner"], key)) == REFUSED
 
 
-def test_a_person_may_add_only_an_own_key_or_one_of_a_managed_project() -> None:
-    world = World()
+def test_a_person_may_add_only_an_own_key_or_one_of_a_managed_project(world: World) -> None:
     connection, people = world.project.connection, world.people
 
     def store(actor: User, owner: User | Project) -> str:
@@ -1345,8 +1373,7 @@ def test_a_person_may_add_only_an_own_key_or_one_of_a_managed_project() -> None:
     assert store(people["editor"], world.project) == REFUSED
 
 
-def test_a_call_that_writes_before_it_is_refused_is_noticed() -> None:
-    world = World()
+def test_a_call_that_writes_before_it_is_refused_is_noticed(world: World) -> None:
 
     def write() -> None:
         Project.objects.update(name="Taken over")
@@ -1356,8 +1383,7 @@ def test_a_call_that_writes_before_it_is_refused_is_noticed() -> None:
         outcome_of(world, write)
 
 
-def test_a_role_that_was_lost_counts_at_once_outside_of_a_request() -> None:
-    world = World()
+def test_a_role_that_was_lost_counts_at_once_outside_of_a_request(world: World) -> None:
     owner = world.people["owner"]
     assert outcome_of(world, lambda: order(world, owner, world.key)) == ALLOWED
 
@@ -1366,8 +1392,7 @@ def test_a_role_that_was_lost_counts_at_once_outside_of_a_request() -> None:
     assert outcome_of(world, lambda: order(world, owner, world.key)) == REFUSED
 
 
-def test_a_form_that_comes_again_from_an_outsider_shows_no_batch() -> None:
-    world = World()
+def test_a_form_that_comes_again_from_an_outsider_shows_no_batch(world: World) -> None:
 
     with pytest.raises(NotAllowed):
         place_order.place_order(
