@@ -1,23 +1,26 @@
 """Run a WSGI application below an ASGI server, so that slow clients hold none of its threads.
 
 The event loop waits for the clients. A thread of the application gets a request once its body is
-there, and gives a short response back whole, however slowly the client reads. Large bodies and
-streamed responses have threads of their own, since each of them takes one for as long as it lasts.
+there, and gives a short response back whole, however slowly the client reads. Other responses are
+sent in parts: a thread makes one part, and is free again until the client has taken it. Large
+bodies have threads of their own, since each of them takes one for as long as it lasts.
 
 The application must call ``start_response`` before it returns, and gets no ``write``: WSGI allows
-both, and Django uses neither.
+both, and Django uses neither. The parts of a response are made by several threads in turn, one at
+a time, so its iterator must hold nothing that belongs to a thread, such as an open query.
 """
 
 import asyncio
 import io
 import logging
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, MutableMapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Semaphore
-from typing import Any
+from threading import Lock, Semaphore
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from config.discreet_logs import without_secrets
@@ -26,14 +29,21 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Result = TypeVar("Result")
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 PAGE_THREADS = 8
 UPLOAD_THREADS = 64  # most of them wait for their sender, and hold nothing but memory
-STREAM_THREADS = 12
+STREAM_THREADS = 4  # that make parts of responses
 BUSY_UPLOADS = 2  # that work at the same moment, rather than wait for their client
 SMALL_BYTES = 1024 * 1024  # of a body that is read before a thread takes the request
-SILENCE_SECONDS = 60.0  # longest wait for the next bytes of a body, or for room to send more
+SHORT_BYTES = 256 * 1024  # of a response that is in memory until the client has taken it
+PART_BYTES = 64 * 1024  # of a longer response that one thread makes at once
+PART_SECONDS = 1.0  # after which a part is sent though it is smaller
+SILENCE_SECONDS = 60.0  # longest wait for the next bytes of a body
+# Longest wait until a client has taken a part. Systems keep megabytes on the way, and tell of room
+# for more in large steps: a reader of 4 KiB a second seems to rest for minutes.
+READER_SECONDS = 600.0
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +56,8 @@ class WsgiBridge:
     """The ASGI application around ``application``.
 
     ``let_go`` is called in the thread of an upload before it waits for more of the body or for the
-    reader of a short response, and in that of any transfer once it is over, since the thread may
-    then idle for long. It gives back what others can use meanwhile.
+    reader of a short response, and once it is over, and in that of a response after each part,
+    since the thread may then idle for long. It gives back what others can use meanwhile.
     """
 
     def __init__(
@@ -76,7 +86,7 @@ class WsgiBridge:
                 return
             response = await loop.run_in_executor(self._pages, self._respond, scope, body)
         if response.body is None:
-            await loop.run_in_executor(self._streams, self._stream, scope, response, client)
+            await self._send_parts(scope, response, client)
             return
         await client.send_head(response)
         await client.send_body(response.body, is_last=True)
@@ -105,11 +115,28 @@ class WsgiBridge:
         finally:
             self._let_go()
 
-    def _stream(self, scope: Scope, response: "_Response", client: "_Client") -> None:
+    async def _send_parts(self, scope: Scope, response: "_Response", client: "_Client") -> None:
+        """Send the response; no thread waits while the client takes a part."""
+        watching = asyncio.create_task(client.note_disconnect())
         try:
-            self._send(scope, response, client)
+            await client.within(READER_SECONDS, client.send_head(response))
+            while part := await self._in_stream_thread(response.next_part):
+                await client.within(READER_SECONDS, client.send_body(part, is_last=False))
+            await client.within(READER_SECONDS, client.send_body(b"", is_last=True))
+        except ClientGone:
+            _log_departure(scope)
         finally:
-            self._let_go()
+            watching.cancel()
+            await self._in_stream_thread(response.close)
+
+    async def _in_stream_thread(self, action: Callable[[], Result]) -> Result:
+        def run() -> Result:
+            try:
+                return action()
+            finally:
+                self._let_go()
+
+        return await asyncio.get_running_loop().run_in_executor(self._streams, run)
 
     def _start(self, environ: dict[str, Any], method: str) -> "_Response":
         response = _Response(method)
@@ -128,8 +155,7 @@ class WsgiBridge:
                 client.wait_for(client.send_body(chunk, is_last=False))
             client.wait_for(client.send_body(b"", is_last=True))
         except ClientGone:
-            path = without_secrets(_raw_path(scope).decode("latin-1"))
-            logger.info("%s %s: the client left", scope["method"], path)
+            _log_departure(scope)
         finally:
             response.close()
 
@@ -143,6 +169,8 @@ class _Response:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     chunks: Iterable[bytes] = ()
     body: bytes | None = None
+    _rest: Iterator[bytes] | None = None
+    _turn: Lock = field(default_factory=Lock)
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         self.status = int(status.split(" ", 1)[0])
@@ -162,7 +190,7 @@ class _Response:
         if not self.has_body:
             return True
         length = dict(self.headers).get(b"content-length", b"")
-        return length.isdigit() and int(length) <= 8 * SMALL_BYTES
+        return length.isdigit() and int(length) <= SHORT_BYTES
 
     def read(self) -> None:
         """Read the body from the application, which is closed only if that fails."""
@@ -178,9 +206,22 @@ class _Response:
             return (self.body,)
         return self.chunks if self.has_body else ()
 
+    def next_part(self) -> bytes:
+        """Return the next bytes of the body, none after the last."""
+        part, until = bytearray(), time.monotonic() + PART_SECONDS
+        with self._turn:
+            if self._rest is None:
+                self._rest = iter(self.parts)
+            for chunk in self._rest:
+                part += chunk
+                if len(part) >= PART_BYTES or (part and time.monotonic() > until):
+                    break
+        return bytes(part)
+
     def close(self) -> None:
-        if hasattr(self.chunks, "close"):
-            self.chunks.close()
+        with self._turn:  # a thread may be at a part that nobody waits for any more
+            if hasattr(self.chunks, "close"):
+                self.chunks.close()
 
 
 class _Client:
@@ -228,13 +269,28 @@ class _Client:
     def watch(self) -> None:
         """Note from now on when the client closes the connection, if its body was read."""
         if self.is_read and not self._loop.is_closed():
-            asyncio.run_coroutine_threadsafe(self._note_disconnect(), self._loop)
+            asyncio.run_coroutine_threadsafe(self.note_disconnect(), self._loop)
 
-    async def _note_disconnect(self) -> None:
+    async def note_disconnect(self) -> None:
         # The server says so at the end of the response as well, which ends this task.
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._is_gone = True
+
+    async def within(self, seconds: float, action: Coroutine[Any, Any, Any]) -> Any:
+        """Do ``action``.
+
+        Raises:
+            ClientGone: the client left, or the action took longer than ``seconds``.
+        """
+        if self._is_gone:
+            action.close()
+            raise ClientGone
+        try:
+            async with asyncio.timeout(seconds):
+                return await action
+        except TimeoutError as exc:
+            raise ClientGone from exc
 
     async def send_head(self, response: _Response) -> None:
         start = {"status": response.status, "headers": response.headers}
@@ -255,16 +311,9 @@ class _Client:
             action.close()
             raise ClientGone
 
-        async def limited() -> Any:
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS):
-                    return await action
-            except TimeoutError as exc:
-                raise ClientGone from exc
-
         if self._turns:
             self._turns.release()
-        waiting = limited()
+        waiting = self.within(SILENCE_SECONDS, action)
         try:
             result = asyncio.run_coroutine_threadsafe(waiting, self._loop)
             # A loop that was about to close never does what it was given last.
@@ -304,6 +353,11 @@ class _Body(io.RawIOBase):
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
+
+
+def _log_departure(scope: Scope) -> None:
+    path = without_secrets(_raw_path(scope).decode("latin-1"))
+    logger.info("%s %s: the client left", scope["method"], path)
 
 
 def _announced_bytes(scope: Scope) -> int | None:

@@ -22,6 +22,7 @@ from config.wsgi_bridge import (
     WsgiBridge,
 )
 
+LARGE_PART = 50_000 * b"x"
 PATIENCE = 30  # seconds, for what comes at once on an idle machine
 
 
@@ -47,6 +48,12 @@ class Server:
             case "/stream":
                 start("200 OK", [("Content-Type", "text/plain")])
                 return self._endless()
+            case "/rows":
+                start("200 OK", [])
+                return iter([b"row\n"] * 50_000)
+            case "/large":
+                start("200 OK", [])
+                return iter([LARGE_PART] * 50)
             case "/stream-after-body":
                 environ["wsgi.input"].read()
                 start("200 OK", [])
@@ -259,6 +266,28 @@ def test_many_silent_and_slow_clients_hold_up_neither_pages_nor_uploads(server: 
     assert (page.text, form.text, upload.text) == ("0", "10", str(3 * SMALL_BYTES))
     for connection in slow:
         connection.close()
+
+
+def test_readers_that_stop_reading_hold_up_no_other_reader(server: Server) -> None:
+    request = b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+    slow = [server.connect(request) for _ in range(10 * STREAM_THREADS)]
+    for _ in slow:
+        assert server.begun_streams.acquire(timeout=PATIENCE)
+
+    download = _get(server, "/large")
+
+    assert download.content == 50 * LARGE_PART
+    for connection in slow:
+        connection.close()
+    assert server.is_stream_closed.wait(PATIENCE)
+
+
+def test_a_download_of_many_small_chunks_is_sent_in_few_parts(server: Server) -> None:
+    with httpx.stream("GET", f"{server.url}/rows", trust_env=False, timeout=PATIENCE) as answer:
+        parts = list(answer.stream)
+
+    assert b"".join(parts) == 50_000 * b"row\n"
+    assert len(parts) < 20
 
 
 def test_an_upload_whose_response_is_read_slowly_holds_no_other_up(server: Server) -> None:

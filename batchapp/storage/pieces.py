@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models.fields.files import FieldFile
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from batchapp import access
 from batchapp.models import AuditEvent, AuditSeal, Membership, Project, User
 from batchapp.models.audit.audit_event import AuditEventQuerySet
+from batchapp.models.row_blocks import newest_first
 
 PAGE_SIZE = 50
 SEARCHED_AT_ONCE = 20_000  # events that one page of a search for names looks through at most
@@ -113,7 +114,7 @@ def read_page(scope: AuditScope, after: int | None = None) -> AuditPage:
 
 def read_all(scope: AuditScope) -> Iterator[AuditEvent]:
     """Yield all events that the filters leave, newest first, without keeping them in memory."""
-    return scope.events().filter(scope.words()).iterator(chunk_size=500)
+    return newest_first(scope.events().filter(scope.words()), "at")
 
 
 def _beyond(at: datetime, pk: int) -> Q:

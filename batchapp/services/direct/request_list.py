@@ -11,9 +11,9 @@ from django.utils import timezone
 from batchapp import access
 from batchapp.models import DirectRequest, PortalKey, Project, User
 from batchapp.models.direct.direct_request import DirectRequestQuerySet
+from batchapp.models.row_blocks import newest_first
 
 PAGE_SIZE = 50
-CSV_BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,7 @@ def read_page(scope: RequestScope, after: UUID | None = None) -> RequestPage:
 
 def read_all(scope: RequestScope) -> Iterator[DirectRequest]:
     """Yield all requests that the filters leave, newest first, without keeping them in memory."""
-    rows = scope.requests().select_related("key__connection")
-    return rows.iterator(chunk_size=CSV_BLOCK)
+    return newest_first(scope.requests().select_related("key__connection"), "created_at")
 
 
 def people(project: Project) -> QuerySet[User]:

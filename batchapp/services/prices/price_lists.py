@@ -16,6 +16,7 @@ from batchapp.domain.money.price_list_csv import ParsedPriceList, PriceLine
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import REALTIME, AuditEvent, AuditKind, Connection, Price, User
 from batchapp.models.providers.price import changing_prices, price_columns
+from batchapp.models.row_blocks import in_order
 from batchapp.services.prices.price_facts import amounts_of
 
 MOST_RECORDED = 500  # changed prices of one import whose amounts are kept; all are counted
@@ -170,7 +171,7 @@ def _write(
 def csv_rows(prices: QuerySet[Price]) -> Iterator[list[str]]:
     """Yield a header and one row per price, without rounding; ``compare`` can read the rows."""
     yield list(price_list_csv.COLUMNS)
-    for price in prices.select_related("connection").iterator(chunk_size=500):
+    for price in in_order(prices.select_related("connection")):
         yield [
             csv_list.escape_formula(price.connection.name),
             csv_list.escape_formula(price.model),

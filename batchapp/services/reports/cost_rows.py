@@ -11,10 +11,9 @@ from django.utils import timezone
 from batchapp.domain.csv_list import escape_formula
 from batchapp.models import DirectRequest, ModelCost, PortalKey
 from batchapp.models.direct.direct_request import DirectRequestQuerySet
+from batchapp.models.row_blocks import in_order
 from batchapp.services.reports import waste
 from batchapp.services.reports.dimensions import BATCH, DIMENSIONS, SINGLE
-
-CSV_BLOCK = 500  # rows whose tags are read together
 
 
 def csv_rows(
@@ -41,9 +40,7 @@ def _batch_rows(model_costs: QuerySet[ModelCost]) -> Iterator[list[object]]:
         )
     ).prefetch_related("batch__tags")
     last_batch = None
-    for row in rows.order_by("batch__finished_at", "batch_id", "model").iterator(
-        chunk_size=CSV_BLOCK
-    ):
+    for row in in_order(rows.order_by("batch__finished_at", "batch_id", "model")):
         is_first, last_batch = row.batch_id != last_batch, row.batch_id
         values = [value(row) for value in _CSV_COLUMNS.values()]
         yield [*values, *waste.csv_values(row, is_first=is_first)]
@@ -70,7 +67,7 @@ def _single_rows(requests: DirectRequestQuerySet) -> Iterator[list[object]]:
         cost=Sum("cost_usd"),
     )
     ordered: QuerySet[DirectRequest, Any] = sums.order_by(*(f"of_{name}" for name in names))
-    for row in ordered.iterator(chunk_size=CSV_BLOCK):
+    for row in ordered:  # of days and not of requests, so that all fit into memory
         known: dict[str, object] = {
             name: escape_formula(str(row[f"of_{name}"] or "")) for name in names
         }

@@ -20,6 +20,7 @@ from batchapp.domain.results.best_attempt import ANSWERS
 from batchapp.domain.results.conversation import last_question
 from batchapp.domain.results.outcome import FAILED, Outcome, preview, storable_text
 from batchapp.models import Batch, Result, ResultChunk, UnmatchedLine, User
+from batchapp.models.row_blocks import by_key
 from batchapp.storage import blobs
 from batchapp.storage.blob_storage import ByteRange
 
@@ -243,8 +244,7 @@ def download_unmatched(batch: Batch, user: User) -> Iterator[bytes]:
 
 def _unmatched_pieces(batch: Batch) -> Iterator[bytes]:
     lines = UnmatchedLine.objects.filter(provider_batch__batch=batch)
-    lines = lines.select_related("result_chunk").order_by("pk")
-    rows = lines.iterator(chunk_size=500)
+    rows = by_key(lines.select_related("result_chunk"))
     for result_chunk, group in groupby(rows, key=lambda line: line.result_chunk):
         with result_chunk.blob.open("rb") as blob:
             for line in group:

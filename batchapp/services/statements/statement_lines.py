@@ -8,10 +8,9 @@ from django.core.paginator import Page, Paginator
 
 from batchapp.domain.csv_list import escape_formula
 from batchapp.models import StatementLine
+from batchapp.models.row_blocks import in_order
 from batchapp.services.statements import direct_sums, unstated
 from batchapp.services.statements.part import Part
-
-CSV_BLOCK = 500
 
 
 def line_page(part: Part, number: str | None, size: int) -> tuple[Any, list[StatementLine]]:
@@ -57,7 +56,7 @@ def _all_lines(part: Part) -> Iterator[tuple[str, StatementLine]]:
     if not part.is_open:
         rows = part.lines().select_related("statement", "earlier__statement")
         rows = rows.order_by("statement__project_name", "statement", "number")
-        for line in rows.iterator(chunk_size=CSV_BLOCK):
+        for line in in_order(rows):
             yield line.statement.project_name, line
         return
     costs = part.costs().order_by("batch__finished_at", "batch_id", "pk")
