@@ -11,12 +11,14 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from batchapp.models import AuditEvent, AuditKind, Project, StaleRow, Upload, User
+from batchapp.services.archive import purge
 from batchapp.services.files.checked_upload import receive_checked_file
 from tests.make import (
     MODEL,
     answer,
     answer_line,
     bearer,
+    error_line,
     finish,
     join,
     make_batch,
@@ -236,6 +238,26 @@ def test_the_same_call_again_is_the_same_file(client: Client, headers: dict[str,
     assert keyed == keyed_again
     assert len({first, other_name, keyed}) == 3
     assert Upload.objects.count() == 3
+
+
+@pytest.mark.parametrize("named", [{}, {"Idempotency-Key": "nightly"}])
+def test_a_file_that_was_deleted_since_is_not_the_answer_to_the_same_call(
+    client: Client, headers: dict[str, str], project: Project, named: dict[str, str]
+) -> None:
+    """Its requests went with those of a batch, or somebody deleted the file."""
+    first = send(client, headers | named, request_file()).json()["id"]
+    upload = Upload.objects.get()
+    purge.start_purge([finish(make_batch(project, upload=upload))])
+
+    second, again = (send(client, headers | named, request_file()).json()["id"] for _ in range(2))
+    client.delete(f"{FILES}/{second}", headers=headers)
+    third = send(client, headers | named, request_file()).json()["id"]
+
+    assert first != second == again
+    assert client.get(f"{FILES}/{first}/content", headers=headers).status_code == 410
+    content = client.get(f"{FILES}/{third}/content", headers=headers)
+    assert body_of(content) == request_file()
+    assert Upload.objects.with_content().count() == 1
 
 
 def test_the_list_has_files_and_results_in_pages_without_a_gap(

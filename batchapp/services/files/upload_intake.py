@@ -58,7 +58,8 @@ def receive_file(
     """Store ``content`` as a file of ``project``, to be checked next.
 
     ``submission`` is the id of the form or script that sends the file: the same bytes under the
-    same name are stored once for one id, and sending them again returns the same file.
+    same name are stored once for one id, and sending them again returns the same file, unless its
+    requests were deleted meanwhile.
 
     A gzip archive is unpacked first, since providers take JSONL alone. A broken archive is stored
     packed, and the check reports why. The bytes are stored before the row: a row without bytes
@@ -94,8 +95,11 @@ def store(
     name = presentable(name[-NAME_LENGTH:].strip(), NAME_LENGTH) or "requests.jsonl"
     sha256 = sha256_of(content)
     pk = uuid5(submission, f"{project.pk} {user.pk} {sha256} {name}") if submission else uuid4()
-    if submission and (stored := Upload.objects.filter(pk=pk).first()):
-        return stored
+    while submission and (stored := Upload.objects.filter(pk=pk).first()):
+        if stored.purged_at is None:
+            return stored
+        # Its requests were deleted since: what is sent now has to be a file that can be used.
+        pk = uuid5(pk, "after its deletion")
     upload = Upload(
         pk=pk,
         project=project,

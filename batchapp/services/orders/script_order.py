@@ -43,7 +43,8 @@ def place_script_order(user: User, order: ScriptOrder, *, idempotency_key: str =
 
     The same call again orders nothing, and returns the batch with ``was_ordered_before``: for a
     day with the same ``idempotency_key``, and without one for minutes with the same order. Without
-    one, an order whose batch failed, or that somebody cancelled, can be placed anew at once.
+    one, an order can be placed anew at once if its batch failed, if somebody cancelled it, or if
+    its answers were deleted.
 
     Raises:
         NotAllowed: nothing was written.
@@ -80,6 +81,6 @@ def _submission(user: User, order: ScriptOrder, idempotency_key: str) -> UUID:
     )
     if not idempotency_key:
         batch = Batch.objects.filter(submission=call.submission).first()
-        if batch and (batch.cancel_requested_at or batch.status in UNDONE):
+        if batch and (batch.cancel_requested_at or batch.purged_at or batch.status in UNDONE):
             call.renew()
     return call.submission

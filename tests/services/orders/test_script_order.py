@@ -93,7 +93,7 @@ def test_the_same_order_within_minutes_is_the_first_batch_and_any_other_is_a_new
 
 
 @pytest.mark.django_db
-def test_an_order_that_was_cancelled_or_has_failed_can_be_placed_anew_at_once(
+def test_an_order_of_which_nothing_is_left_can_be_placed_anew_at_once(
     by_script: User, order: ScriptOrder
 ) -> None:
     batches = [place_script_order(by_script, order)]
@@ -101,12 +101,13 @@ def test_an_order_that_was_cancelled_or_has_failed_can_be_placed_anew_at_once(
         {"cancel_requested_at": timezone.now()},
         {"status": Batch.Status.FAILED},
         {"status": Batch.Status.CANCELLED},
+        {"status": Batch.Status.COMPLETED, "purged_at": timezone.now()},
         {"status": Batch.Status.COMPLETED},
     ):
         Batch.objects.filter(pk=batches[-1].pk).update(**fields)
         batches.append(place_script_order(by_script, order))
 
-    assert len(set(batches)) == 4
+    assert len(set(batches)) == 5
     assert batches[-1] == batches[-2]
 
 
