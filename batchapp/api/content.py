@@ -1,11 +1,13 @@
 """Send the content of a file: whole, from a line on, or a range of bytes."""
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 
 from django.http import HttpRequest, StreamingHttpResponse
 
 from batchapp.api.errors import ApiError
+from batchapp.domain.results.plain_error_lines import plain_error_lines
 from batchapp.storage.pieces import Piece, byte_range, read, total_bytes
 
 JSONL = "application/x-ndjson"
@@ -30,16 +32,35 @@ def content_response(
     wanted = _range_of(request.headers.get("Range", ""), size)
     if wanted:
         pieces = byte_range(pieces, *wanted)
-    response = StreamingHttpResponse(read(pieces), content_type=JSONL)
-    response["Cache-Control"] = "private, no-store"
+    response = _stream(read(pieces), is_incomplete=is_incomplete, last_line=last_line)
     response["Content-Length"] = str(total_bytes(pieces))
     response["Accept-Ranges"] = "bytes"
-    response["X-Incomplete"] = "true" if is_incomplete else "false"
-    if last_line is not None:
-        response["X-Last-Line"] = str(last_line)
     if wanted:
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response["Content-Range"] = f"bytes {wanted[0]}-{wanted[1] - 1}/{size}"
+    return response
+
+
+def errors_response(
+    pieces: list[Piece], *, is_incomplete: bool, last_line: int
+) -> StreamingHttpResponse:
+    """Stream lines of errors in OpenAI's form.
+
+    Their length is not known before, so that no range of bytes can be asked for. A client notices
+    that the content breaks off, since it comes in chunks.
+    """
+    lines = plain_error_lines(read(pieces))
+    return _stream(lines, is_incomplete=is_incomplete, last_line=last_line)
+
+
+def _stream(
+    content: Iterator[bytes], *, is_incomplete: bool, last_line: int | None
+) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(content, content_type=JSONL)
+    response["Cache-Control"] = "private, no-store"
+    response["X-Incomplete"] = "true" if is_incomplete else "false"
+    if last_line is not None:
+        response["X-Last-Line"] = str(last_line)
     return response
 
 

@@ -14,7 +14,7 @@ from ninja import Field, File, Form, Query, Router, Schema
 from ninja import UploadedFile as NinjaFile
 
 from batchapp import access
-from batchapp.api.content import content_response
+from batchapp.api.content import content_response, errors_response
 from batchapp.api.errors import ApiError, invalid, not_found
 from batchapp.api.file_list import FileFilters, file_page, result_file
 from batchapp.api.file_object import error_findings, estimate_object, upload_object, warnings_of
@@ -26,7 +26,7 @@ from batchapp.api.schemas.files import CheckedFile, CostEstimate, DeletedFile, F
 from batchapp.api.scopes import Scope, key_of, needs
 from batchapp.api.upload_lookup import find_described, find_upload
 from batchapp.http import MIB, Request
-from batchapp.models import Batch, IdempotencyKey, Upload
+from batchapp.models import Batch, IdempotencyKey, ResultChunk, Upload
 from batchapp.services.audit.downloads import record_download, record_part
 from batchapp.services.files import upload_intake
 from batchapp.services.files.checked_upload import FaultyFile, receive_checked_file
@@ -122,6 +122,7 @@ def file_detail(request: Request, file_id: str) -> HttpResponse:
 def file_content(request: Request, file_id: str, lines: Query[Lines]) -> HttpResponseBase:
     """Send the content, from the line after ``skip`` on; also of a batch that runs.
 
+    Answers are sent byte for byte as the provider gave them, and errors in the form of OpenAI's.
     ``X-Last-Line`` says which ``skip`` the next request takes, and ``X-Incomplete`` is "true" as
     long as lines may follow.
     """
@@ -131,12 +132,10 @@ def file_content(request: Request, file_id: str, lines: Query[Lines]) -> HttpRes
         part = read_result_lines(batch, request.user, file.kind, skip=skip, limit=lines.limit)
         if part.pieces:
             record_part(request.user, file.kind.value, batch, request.GET.urlencode())
-        return content_response(
-            request,
-            part.pieces,
-            is_incomplete=part.has_more or not batch.is_over,
-            last_line=part.last_line,
-        )
+        is_incomplete, last = part.has_more or not batch.is_over, part.last_line
+        if file.kind is ResultChunk.Kind.ERROR:
+            return errors_response(part.pieces, is_incomplete=is_incomplete, last_line=last)
+        return content_response(request, part.pieces, is_incomplete=is_incomplete, last_line=last)
     upload = _upload_of(request, file)
     upload.require_content()
     if upload.lacks_content:

@@ -351,6 +351,32 @@ def test_results_are_read_from_a_line_on_while_the_batch_runs(
     assert read(skip=3, limit=1)[2] == "true"
 
 
+def test_errors_are_in_the_form_of_openai_and_answers_stay_as_they_came(
+    client: Client, project: Project, headers: dict[str, str]
+) -> None:
+    answer = {"error": {"message": "This model's limit is 8 tokens", "code": "context_length"}}
+    details = {"status": 400, "body": json.dumps(answer)}
+    wrapped = json.dumps({"type": "NonRetriableHttpStatus", "details": details})
+    lines = [answer_line(1)]
+    batch = finish(make_batch(project), lines, [error_line(2, wrapped), error_line(3, "Plain.")])
+
+    def read(kind: str, **sent: str) -> Any:
+        path = f"{FILES}/file-{kind}-{batch.pk.hex}/content"
+        return client.get(path, {"skip": 0}, headers=headers | sent)
+
+    response = read("error", Range="bytes=5-")
+    told, plain = body_of(response).splitlines(keepends=True)
+    assert json.loads(told) == {
+        "id": "line-2",
+        "custom_id": "row-2",
+        "response": {"status_code": 400, "request_id": None, "body": answer},
+        "error": {"code": "context_length", "message": "This model's limit is 8 tokens"},
+    }
+    assert plain == error_line(3, "Plain.") + b"\n"
+    assert (response.status_code, response["X-Last-Line"]) == (200, "2")
+    assert body_of(read("output")) == lines[0] + b"\n"
+
+
 def test_a_range_of_bytes_is_sent_alone(client: Client, headers: dict[str, str]) -> None:
     content = request_file()
     file = send(client, headers, content).json()["id"]

@@ -39,7 +39,7 @@ def find_failure(error: object) -> Failure:
     code, status, prefix = "", None, ""
     for _ in range(MAX_WRAPPINGS):
         if isinstance(error, str):
-            unwrapped = _decoded(error)
+            unwrapped = decoded(error)
             if unwrapped is None:
                 return Failure(code, _sentence(prefix, error), status)
             error = unwrapped
@@ -76,7 +76,7 @@ def _code(fields: Mapping[str, Any]) -> str:
     return text_of(code) or text_of(kind) or (str(number) if number else "")
 
 
-def _decoded(text: str) -> object:
+def decoded(text: str) -> object:
     """Return the JSON object, list or string in ``text``, or None if it is a sentence."""
     if not text.lstrip().startswith(("{", "[", '"')):
         return None
