@@ -1,11 +1,11 @@
 """Refuse an order for a model that does not exist, before a script waits for it."""
 
 from datetime import timedelta
-from difflib import get_close_matches
 
 from django.utils import timezone
 
 from batchapp import access
+from batchapp.domain.missing_models import missing_models
 from batchapp.domain.refused import Refusal, Refused
 from batchapp.models import Connection, ProviderKey, UnreadableKey, Upload, User
 from batchapp.pipeline import provider_access
@@ -35,12 +35,12 @@ def require_offered_models(upload: Upload, user: User) -> None:
             offered = provider.list_models()
     except (ProviderError, UnreadableKey):
         return
-    if offered and (missing := [model for model in unknown if model not in set(offered)]):
+    if missing := missing_models(unknown, offered):
         raise Refused(
             Refusal.MODEL_NOT_OFFERED,
             connection=project.connection.name,
-            models=missing,
-            near=next(iter(get_close_matches(missing[0], offered, n=1)), None),
+            models=list(missing),
+            near=next(iter(missing.values())),
         )
 
 

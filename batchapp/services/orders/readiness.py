@@ -4,11 +4,11 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum, unique
 from typing import Any
 
 from batchapp import access
+from batchapp.domain.missing_models import missing_models
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files import check_file
 from batchapp.models import REALTIME, Connection, Upload, User
@@ -143,18 +143,18 @@ def _refused(connection: Connection, exc: ProviderRejected) -> Check:
 
 def _model_checks(connection: Connection, offered: list[str], quote: Estimate) -> Iterator[Check]:
     models = [line.model for line in quote.models]
-    missing = [model for model in models if model not in set(offered)]
+    missing = missing_models(models, offered)
     if not offered:
         yield _check(Level.WARNING, CheckCode.MODELS_NOT_LISTED, connection)
     elif not missing:
         yield _check(Level.PASSED, CheckCode.MODELS_OFFERED, connection, models=models)
-    for model in missing if offered else ():
+    for model, near in missing.items():
         yield _check(
             Level.IMPOSSIBLE,
             CheckCode.MODEL_NOT_OFFERED,
             connection,
             model=model,
-            near=next(iter(get_close_matches(model, offered, n=1)), None),
+            near=near,
             is_unpriced=model in quote.unpriced,
         )
 
