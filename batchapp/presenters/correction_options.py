@@ -1,6 +1,7 @@
 """The corrections that are possible for a file, and those that are chosen to begin with."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -14,7 +15,8 @@ from batchapp.domain.corrections.correction_rules import (
 from batchapp.domain.corrections.plan import Plan
 from batchapp.domain.request_files.check_file import Report
 from batchapp.domain.request_files.findings import Severity, severity_of
-from batchapp.models import Upload
+from batchapp.models import ProviderBatch, Upload
+from batchapp.presenters.batches.refused_models import refused_models
 from batchapp.presenters.file_report import quotes_from_histories, repetition
 from batchapp.presenters.unpriced_models import priced_models, unpriced_models
 from batchapp.services.files import correct_file
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 class CorrectionOptions:
     """``models`` have a price; the models of the file in ``unpriced`` have none.
 
+    ``refused`` are models of the file that the provider did not take in a batch of it.
     ``plan`` also has corrections of what the findings of the file hide. ``saving`` is the cost of
     the repeated requests in words; "" if there are none, or if it is not known.
     """
@@ -35,12 +38,15 @@ class CorrectionOptions:
     unpriced: list[str]
     plan: Plan | None = None
     saving: str = ""
+    refused: Sequence[str] = ()
 
     @property
     def corrections(self) -> list[CorrectionKind]:
         """The possible corrections, in the order in which they are made."""
         return offered_corrections(
-            self.report, self.plan, has_unpriced=bool(self.models and self.unpriced)
+            self.report,
+            self.plan,
+            replaces_models=bool(self.models and (self.unpriced or self.refused)),
         )
 
     @property
@@ -62,17 +68,19 @@ class CorrectionOptions:
 
     @property
     def replaces_models(self) -> bool:
-        """Return True if SET_MODEL is offered only to replace models without a price."""
+        """Return True if SET_MODEL is offered only to replace models that the requests name."""
         codes = set(CORRECTION_RULES[CorrectionKind.SET_MODEL].codes)
-        return bool(self.unpriced) and not self.report.finding_totals.keys() & codes
+        is_wanted = bool(self.unpriced or self.refused)
+        return is_wanted and not self.report.finding_totals.keys() & codes
 
     @property
     def default_model(self) -> str:
         """The priced model of most requests, or the one with the most similar name."""
         facts, models = self.report.models, self.models
         used = sorted(facts, key=lambda name: -facts[name].requests)
-        similar = [row for name in self.unpriced for row in get_close_matches(name, models, n=1)]
-        fallback = [] if self.unpriced else models[:1]
+        replaced = [*self.refused, *self.unpriced]
+        similar = [row for name in replaced for row in get_close_matches(name, models, n=1)]
+        fallback = [] if replaced else models[:1]
         return next((name for name in [*used, *similar, *fallback] if name in models), "")
 
 
@@ -80,13 +88,25 @@ def options_for(upload: Upload, report: Report) -> CorrectionOptions:
     now, connection = timezone.now(), upload.project.connection
     quotes = quotes_from_histories(report, connection, now, None)
     repeated = repetition(report, quotes, {})
+    stopped = ProviderBatch.objects.needing_attention().filter(batch__upload=upload)
+    refused = refused_models((row.problem for row in stopped), report.models)
+    models = priced_models(connection, report, now)
     return CorrectionOptions(
         report,
-        models=priced_models(connection, report, now),
+        models=[model for model in models if model not in refused],
         unpriced=unpriced_models(quotes),
         plan=plan_for(upload, report),
         saving=repeated.saving if repeated else "",
+        refused=refused,
     )
+
+
+def has_other_model(upload: Upload, refused: Sequence[str]) -> bool:
+    """Return True if the requests of ``upload`` can name a model in the place of ``refused``."""
+    if not refused or upload.purged_at or not (report := upload.report):
+        return False
+    models = priced_models(upload.project.connection, report, timezone.now())
+    return any(model not in refused for model in models)
 
 
 def plan_for(upload: Upload, report: Report) -> Plan | None:
@@ -99,19 +119,19 @@ def plan_for(upload: Upload, report: Report) -> Plan | None:
 
 
 def offered_corrections(
-    report: Report, plan: Plan | None, *, has_unpriced: bool
+    report: Report, plan: Plan | None, *, replaces_models: bool
 ) -> list[CorrectionKind]:
     """Return the possible corrections of a file, in the order in which they are made.
 
-    ``has_unpriced`` says that the file names models without a price, and that models with a
-    price exist.
+    ``replaces_models`` says that the file names models that are refused or have no price, and
+    that models with a price exist.
     """
     if report.is_gzip:  # the archive was cut off, so its end is unknown
         return []
     kinds = {kind for code in report.finding_totals for kind in corrections_for(code)}
     if plan:
         kinds |= plan.corrections
-    if has_unpriced or (plan and plan.asks_model):
+    if replaces_models or (plan and plan.asks_model):
         kinds.add(CorrectionKind.SET_MODEL)
     if not report.models and not plan:  # nothing would be left
         kinds.discard(CorrectionKind.DROP_BAD_ROWS)

@@ -40,7 +40,7 @@ SPARKLINE_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class WaitingBatch:
-    """A batch that waits for a person; ``may_try_again`` if this person can make it go on."""
+    """A batch that waits for a person; ``may_try_again`` if a new try by this person may help."""
 
     summary: Summary
     may_try_again: bool
@@ -133,7 +133,7 @@ def _budgets(request: Request) -> list[ProjectMeter]:
 
 def _may_try_again(request: Request, summary: Summary) -> bool:
     batch = summary.batch
-    if not can_write(request, batch.project):
+    if not can_write(request, batch.project) or summary.refused_models:
         return False
     return can_try_again(summary.provider_batches, can_spend=may_spend(request, batch))
 

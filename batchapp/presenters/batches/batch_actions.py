@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
+from batchapp.domain.corrections.correction_rules import CorrectionKind
 from batchapp.forms.labels import typed
 from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.presenters.batches.batch_summary import Summary
@@ -67,13 +68,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """``step`` lets a batch that needs attention go on, and stands beside the reason.
+    """``steps`` help a batch that needs attention, and stand beside the reason.
 
-    ``has_results`` says that there is something to browse or download. At most one of all actions
-    has the tone "main".
+    The first of them helps the most. ``has_results`` says that there is something to browse or
+    download. At most one of all actions has the tone "main".
     """
 
-    step: Action | None
+    steps: list[Action]
     buttons: list[Action]
     downloads: list[Action]
     menu: list[Action]
@@ -82,7 +83,10 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class ActionFacts:
-    """The rights of the person, and the files and answers that there are."""
+    """The rights of the person, and the files and answers that there are.
+
+    ``can_change_model`` says that the provider refuses a model, and that there are others.
+    """
 
     can_write: bool
     can_stop: bool
@@ -92,19 +96,20 @@ class ActionFacts:
     has_errors: bool
     can_manage: bool = False
     can_approve: bool = False
+    can_change_model: bool = False
 
 
 def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) -> Actions:
     """Return the controls first while the batch runs, and its results first when it is over."""
     batch = summary.batch
-    step, downloads = _step(summary, facts), _downloads(batch, facts)
+    steps, downloads = _steps(summary, facts), _downloads(batch, facts)
     has_results = bool(downloads)
     reruns = _rerun_actions(batch, controls, facts) if facts.can_write else []
     uses = _use_actions(batch, facts)
     if not batch.is_over:
         # The tab beside the name leads to the results so far.
-        buttons = _control_actions(summary, controls, facts, "" if step else "main")
-        return Actions(step, buttons, [], [*downloads, *reruns], has_results)
+        buttons = _control_actions(summary, controls, facts, "" if steps else "main")
+        return Actions(steps, buttons, [], [*downloads, *reruns], has_results)
     buttons, menu = reruns[:1], reruns[1:]
     if batch.succeeded and not batch.purged_at:
         url = reverse("result_list", args=[batch.pk])
@@ -114,13 +119,23 @@ def actions_of(summary: Summary, controls: AllowedControls, facts: ActionFacts) 
         buttons, menu = [*buttons, *menu], []
     menu = [*menu, *uses]
     menu += _keeping_actions(batch) if facts.can_manage and not batch.purged_at else []
-    return Actions(step, buttons, downloads, menu, has_results)
+    return Actions(steps, buttons, downloads, menu, has_results)
 
 
-def _step(summary: Summary, facts: ActionFacts) -> Action | None:
-    if facts.can_try_again and summary.needs_person:
-        return _dialog(summary.batch, "try_again", "Try again", "redo", "main")
-    return None
+def _steps(summary: Summary, facts: ActionFacts) -> list[Action]:
+    """Return what makes the requests run: of a refused model, a new try needs another key."""
+    if not summary.needs_person:
+        return []
+    steps = []
+    if facts.can_change_model:
+        file, kind = summary.batch.upload_id, CorrectionKind.SET_MODEL.value
+        url = f"{reverse('file_correct', args=[file])}?corrections={kind}&every_model=1"
+        steps.append(Action("change-model", "Change the model…", "file", url))
+    if facts.can_try_again:
+        label = "Try again with another key…" if summary.refused_models else "Try again"
+        steps.append(_dialog(summary.batch, "try_again", label, "redo"))
+    steps[:1] = [replace(step, tone="main") for step in steps[:1]]
+    return steps
 
 
 def _downloads(batch: Batch, facts: ActionFacts) -> list[Action]:

@@ -16,6 +16,7 @@ from batchapp.models import Batch, ProviderBatch
 from batchapp.pipeline.states import BatchState, state_of
 from batchapp.presenters.batches.batch_alerts import Alert, alerts_of, time_left_of
 from batchapp.presenters.batches.batch_cost import Cost, cost_of
+from batchapp.presenters.batches.refused_models import refused_models
 from batchapp.presenters.batches.waiting_reasons import (
     attention_reason,
     is_queueing,
@@ -181,6 +182,14 @@ class Summary:
     @property
     def attention_reason(self) -> str:
         return "" if self.batch.is_over else attention_reason(self.provider_batches)
+
+    @property
+    def refused_models(self) -> list[str]:
+        """Return the models of the batch that the provider does not offer, or not to its key."""
+        problems = [row.problem for row in self.provider_batches if needs_attention(row)]
+        if not any(problems):
+            return []
+        return refused_models(problems, [row.model for row in self.batch.model_costs.all()])
 
     @property
     def account_url(self) -> str:

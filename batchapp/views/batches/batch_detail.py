@@ -31,6 +31,7 @@ from batchapp.presenters.batches.batch_retries import batch_with_retries
 from batchapp.presenters.batches.batch_summary import Summary, summarise, with_outcomes
 from batchapp.presenters.batches.batch_timeline import timeline_of
 from batchapp.presenters.batches.batch_version import batch_version
+from batchapp.presenters.correction_options import has_other_model
 from batchapp.presenters.keeping_text import purged_text
 from batchapp.presenters.reuse_text import reused_answers
 from batchapp.services.notifications.inbox import mark_batch_read
@@ -83,6 +84,7 @@ def batch_detail(request: Request, pk: UUID) -> HttpResponse:
         has_errors=lines.get(ResultChunk.Kind.ERROR, 0) > 0,
         can_manage=can_manage(request, batch.project),
         can_approve=access.can_approve(request.user, batch),
+        can_change_model=may_write and has_other_model(batch.upload, summary.refused_models),
     )
     is_paused = bool(batch.pause_requested_at) and not batch.is_over
     is_for_good = not can_spend and (is_paused or (summary.needs_person and not may_go_on))

@@ -147,10 +147,12 @@ def _choice(
     if kind is CorrectionKind.DROP_REPEATED and options.saving:
         reach = f"{reach}, saves {options.saving}"
     findings = [title_of(code) for code in codes]
-    has_unpriced = kind is CorrectionKind.SET_MODEL and bool(options.unpriced)
-    if has_unpriced:
+    sets_model = kind is CorrectionKind.SET_MODEL
+    if sets_model and options.refused:
+        findings.append(f"refused by {upload.project.connection}")
+    if sets_model and options.unpriced:
         findings.append(title_of(NO_PRICE))
-    if has_unpriced or codes == ["mixed_models"]:
+    if (sets_model and (options.refused or options.unpriced)) or codes == ["mixed_models"]:
         reach = count(sum(facts.requests for facts in report.models.values()), "line")
     return CorrectionChoice(
         kind,

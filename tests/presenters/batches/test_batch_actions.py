@@ -13,7 +13,18 @@ from batchapp.presenters.batches.batch_actions import (
     allowed_controls_of,
 )
 from batchapp.presenters.batches.batch_summary import summarise
-from tests.make import answer_line, error_line, finish, make_batch, set_state
+from batchapp.providers.errors import ProviderRejected
+from batchapp.services.providers.rejections import rejection_problem
+from tests.html import page_of
+from tests.make import (
+    MODEL,
+    answer_line,
+    error_line,
+    finish,
+    make_batch,
+    make_price,
+    set_state,
+)
 
 pytestmark = pytest.mark.django_db
 ALL_FACTS = ActionFacts(
@@ -40,8 +51,7 @@ def ids(batch: Batch, facts: ActionFacts = ALL_FACTS) -> tuple[list[str], list[s
 
 def main(batch: Batch, facts: ActionFacts = ALL_FACTS) -> list[str]:
     listed = actions(batch, facts)
-    step = [listed.step] if listed.step else []
-    shown = [*step, *listed.buttons, *listed.downloads, *listed.menu]
+    shown = [*listed.steps, *listed.buttons, *listed.downloads, *listed.menu]
     return [action.id for action in shown if action.tone == "main"]
 
 
@@ -120,6 +130,49 @@ def test_there_is_one_main_action_in_each_state(running: Batch, ended: Batch) ->
     set_state(running, parked_reason="")
     Batch.objects.filter(pk=running.pk).update(pause_requested_at=running.created_at)
     assert main(running) == ["resume"]
+
+
+def test_what_can_help_a_batch_of_a_refused_model_comes_before_a_new_try(
+    browser: Client, project: Project, user: User
+) -> None:
+    said = f"Line 1: Model '{MODEL}' has not been configured or is not available to user"
+    refusal = ProviderRejected("uploading", 403, said)
+    batch = make_batch(project, user)
+    set_state(
+        batch,
+        parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION,
+        problem=rejection_problem(refusal, project.connection),
+    )
+
+    alone = page_of(browser, batch.get_absolute_url())
+    make_price(project.connection, "24h", 1, 2, model="another/model")
+    page = page_of(browser, batch.get_absolute_url())
+    form = page_of(browser, page.one("#change-model")["href"])
+
+    assert alone.one("#try-again").text == "Try again with another key…"
+    assert "change-model" not in alone.html
+    assert page.html.index('id="change-model"') < page.html.index('id="try-again"')
+    assert "main" in page.one("#change-model")["class"].split()
+    assert "main" not in page.one("#try-again")["class"].split()
+    assert f"refused by {project.connection}" in form.text
+    assert "checked" in form.one("input[name=every_model]")
+    assert f'value="{MODEL}"' not in form.html
+    assert "See what to do" in page_of(browser, "/").text
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_sent"),
+    [(403, "Insufficient permissions to Create Files", False), (404, f"No {MODEL} here", True)],
+)
+def test_a_refusal_that_names_no_model_or_of_what_was_sent_asks_for_no_other_model(
+    running: Batch, status: int, said: str, is_sent: bool
+) -> None:
+    refusal = ProviderRejected("uploading", status, said)
+    problem = rejection_problem(refusal, running.connection, is_sent=is_sent)
+    set_state(running, parked_reason=ProviderBatch.Parked.NEEDS_ATTENTION, problem=problem)
+
+    (step,) = actions(running).steps
+    assert (step.id, step.label, step.tone) == ("try-again", "Try again", "main")
 
 
 def test_the_menu_needs_no_script(browser: Client, project: Project, user: User) -> None:
