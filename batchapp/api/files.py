@@ -15,7 +15,7 @@ from ninja import UploadedFile as NinjaFile
 
 from batchapp import access
 from batchapp.api.content import content_response, errors_response
-from batchapp.api.errors import ApiError, invalid, not_found
+from batchapp.api.errors import ApiError, invalid, invalid_key, not_found
 from batchapp.api.file_list import FileFilters, file_page, result_file
 from batchapp.api.file_object import error_findings, estimate_object, upload_object, warnings_of
 from batchapp.api.idempotency import idempotency_key
@@ -26,7 +26,7 @@ from batchapp.api.schemas.files import CheckedFile, CostEstimate, DeletedFile, F
 from batchapp.api.scopes import Scope, key_of, needs
 from batchapp.api.upload_lookup import find_described, find_upload
 from batchapp.http import MIB, Request
-from batchapp.models import Batch, IdempotencyKey, ResultChunk, Upload
+from batchapp.models import Batch, IdempotencyKey, PortalKey, ResultChunk, Upload
 from batchapp.services.audit.downloads import record_download, record_part
 from batchapp.services.files import upload_intake
 from batchapp.services.files.checked_upload import FaultyFile, receive_checked_file
@@ -66,6 +66,8 @@ def file_create(
     if purpose.lower() != "batch":
         raise invalid(f"Invalid purpose {purpose!r}. Only 'batch' is supported.", "purpose")
     key = key_of(request)
+    if not PortalKey.objects.opening(timezone.now()).filter(pk=key.pk).exists():
+        return invalid_key()  # the body may have come for hours
     limit = min(key.project.connection.max_upload_bytes, settings.MAX_UPLOAD_MIB * MIB)
     if (file.size or 0) > limit:
         message = f"The file is larger than {limit:,} bytes, which {key.project} takes at most."

@@ -36,12 +36,13 @@ REFUSED = {
 
 
 class JsonParser(Parser):
-    """Read a body of JSON, without texts that no answer can repeat and no database stores."""
+    """Read a body of JSON, without values that no answer can repeat and no database stores."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         """Return the body; django-ninja answers whatever is raised here as invalid JSON."""
         fields = super().parse_body(request)
-        json.dumps(fields, ensure_ascii=False).encode()  # fails for half of a surrogate pair
+        # Fails for half of a surrogate pair, and for NaN, which is no JSON.
+        json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
         return fields
 
 

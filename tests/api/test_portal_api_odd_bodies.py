@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadhandler import TemporaryUploadedFile
 from django.test import Client
+from django.utils import timezone
 
-from batchapp.models import Batch, Project, Upload, User
+from batchapp.models import Batch, Membership, PortalKey, Project, Upload, User
 from tests.make import bearer, make_portal_key, make_upload, request_file
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +178,31 @@ def test_the_temporary_file_of_a_sound_body_is_gone_as_well(
     assert not any(settings.FILE_UPLOAD_TEMP_DIR.iterdir())
 
 
+@pytest.mark.parametrize("end", ["revoked_at", "expires_at", "left"])
+def test_nothing_is_kept_of_a_file_whose_key_ended_while_it_came(
+    post: Post, files_on_disk: list[TemporaryUploadedFile], project: Project, end: str
+) -> None:
+    sound = FILE + request_file() + PURPOSE + END
+
+    class LateInput(BytesIO):
+        """A body that comes so slowly that the key ends meanwhile."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if end == "left":
+                Membership.objects.filter(project=project).delete()
+            else:
+                PortalKey.objects.update(**{end: timezone.now()})
+            return super().read(size)
+
+    response = post(*("/v1/files", b"", FORM, len(sound)), **{"wsgi.input": LateInput(sound)})
+
+    assert response.status_code == 401
+    assert response.json()["error"]["code"] == "invalid_api_key"
+    assert not Upload.objects.exists()
+    assert [file.closed for file in files_on_disk] == [True]
+    assert not any(settings.FILE_UPLOAD_TEMP_DIR.iterdir())
+
+
 def test_an_odd_order_orders_nothing(post: Post, project: Project) -> None:
     order = {
         "input_file_id": f"file-{make_upload(project).pk.hex}",
@@ -215,6 +241,7 @@ def test_an_odd_order_orders_nothing(post: Post, project: Project) -> None:
         "a list of orders": (post("/v1/batches", b"[" + sound + b"]", JSON), {400}),
         "not UTF-8": (post("/v1/batches", b"\xff" + sound, JSON), {400}),
         "deep": (post("/v1/batches", 100_000 * b"[", JSON), {400}),
+        "no number": (post("/v1/batches", sound[:-1] + b', "priority": NaN}', JSON), {400}),
         "a large number": (post("/v1/batches", 10_000 * b"1", JSON), {400}),
         "a long key": (
             post("/v1/batches", sound, JSON, HTTP_IDEMPOTENCY_KEY=100_000 * "k"),

@@ -2,8 +2,9 @@
 
 import re
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -41,6 +42,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 @pytest.fixture(scope="module")
 def secret(running: Portal) -> str:
     done = running.manage("shell", "--verbosity", "0", "--command", MAKE_KEY)
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def reader(running: Portal, secret: str) -> str:
+    """A key that may not send files."""
+    command = MAKE_KEY.replace("Scope.SUBMIT", "Scope.READ").replace("Script", "Reader")
+    done = running.manage("shell", "--verbosity", "0", "--command", command)
     return done.stdout.splitlines()[-1]
 
 
@@ -164,3 +173,38 @@ def test_slow_and_silent_clients_hold_nobody_up(
 def _connect(proxy: Proxy) -> socket.socket:
     plain = socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
     return unverified().wrap_socket(plain, server_hostname="localhost")
+
+
+FORM = "Content-Type: multipart/form-data; boundary=b"
+BY_KEY = "Authorization: Bearer {secret}"
+# Who sends what -> the status, the address and the headers.
+REFUSALS = {
+    "an unknown key": (401, "/v1/files", "Authorization: Bearer ba_wrong", FORM),
+    "a key that reads": (403, "/v1/files", "Authorization: Bearer {reader}", FORM),
+    "no form": (400, "/v1/files", BY_KEY, "Content-Type: text/plain"),
+    "a form without a boundary": (400, "/v1/files", BY_KEY, "Content-Type: multipart/form-data"),
+    "nobody": (413, "/projects/demo/files/", "Cookie: theme=dark", FORM),
+}
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 41943040", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_reaches_a_sender_who_pauses(
+    proxy: Proxy, secret: str, reader: str, case: str, length: str
+) -> None:
+    """nginx passes it on in the pause, and Caddy once the sender has gone on for a while."""
+    status, path, *headers = REFUSALS[case]
+    filled = [row.format(secret=secret, reader=reader) for row in headers]
+    lines = [f"POST {path} HTTP/1.1", f"Host: localhost:{proxy.port}", *filled, length, "", ""]
+    part = MIB * b"x"
+    if length.startswith("Transfer"):
+        part = b"%x\r\n%b\r\n" % (len(part), part)
+    with closing(_connect(proxy)) as sender:
+        sender.sendall("\r\n".join(lines).encode() + 2 * part)
+        time.sleep(1)
+        with suppress(OSError):  # a connection that is closed to further parts
+            for _ in range(38):
+                sender.sendall(part)
+        head = sender.recv(1000)
+
+    assert head.startswith(f"HTTP/1.1 {status} ".encode()), head

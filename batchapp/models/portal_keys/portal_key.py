@@ -28,6 +28,10 @@ class PortalKeyQuerySet(models.QuerySet["PortalKey"]):
         """Stop the keys for good, and return how many were not stopped before. One statement."""
         return self.kept().update(revoked_at=timezone.now(), revoked_by=by)
 
+    def opening(self, at: datetime) -> Self:
+        """Return the keys that open the portal at ``at``, whatever their secrets are."""
+        return self.filter(_opens(at))
+
     def of_people(self) -> Self:
         return self.filter(user__is_service_account=False)
 
@@ -177,17 +181,25 @@ class PortalKeySecret(models.Model):
         )
 
 
+def _opens(at: Any, path: str = "") -> Q:
+    """Match the keys that open the portal at ``at``; ``path`` leads to them."""
+    fields = {
+        "revoked_at": None,
+        "user__is_active": True,
+        "project__deleted_at": None,
+        "project__memberships__user": F(f"{path}user"),
+    }
+    unexpired = Q(**{f"{path}expires_at": None}) | Q(**{f"{path}expires_at__gt": at})
+    return unexpired & Q(**{f"{path}{name}": value for name, value in fields.items()})
+
+
 def _opening_secrets() -> "models.QuerySet[PortalKeySecret]":
     """Return the query of ``find``, which every request by a portal key makes."""
     at = Parameter("at", models.DateTimeField())
     rows = PortalKeySecret.objects.filter(
         Q(ends_at=None) | Q(ends_at__gt=at),
-        Q(key__expires_at=None) | Q(key__expires_at__gt=at),
+        _opens(at, "key__"),
         digest=Parameter("digest", models.CharField()),
-        key__revoked_at=None,
-        key__user__is_active=True,
-        key__project__deleted_at=None,
-        key__project__memberships__user=F("key__user"),
     )
     return rows.select_related("key__user", "key__project__connection").order_by()
 
