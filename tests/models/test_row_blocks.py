@@ -13,6 +13,7 @@ from django.utils import timezone
 from batchapp.models import User
 from batchapp.models.row_blocks import by_key, in_order, newest_first
 from tests.make import make_user
+from tests.variables import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -67,3 +68,24 @@ def test_a_row_that_is_newer_than_the_first_changes_no_page(people: Any) -> None
 
     expected = keys(people.exclude(pk=new.pk).order_by("-date_joined", "-pk"))
     assert [*begun, *keys(rows)] == expected
+
+
+def test_only_workers_commands_and_pages_keep_a_query_open() -> None:
+    """A download must not: its parts are made by several threads, while its reader may be slow."""
+    using = {
+        str(path.relative_to(ROOT / "batchapp"))
+        for path in (ROOT / "batchapp").rglob("*.py")
+        if ".iterator(" in path.read_text()
+    }
+
+    assert {path for path in using if not path.startswith(("migrations/", "sandbox/"))} == {
+        "services/audit/verify_seals.py",
+        "services/lifecycle/controls.py",
+        "services/lifecycle/harvest/stored_results.py",
+        "services/lifecycle/settle.py",
+        "services/people/deactivate.py",
+        "services/prices/unpriced_models.py",
+        "services/results/problems.py",
+        "services/results/retry_file.py",
+        "services/statements/verify_statements.py",
+    }
