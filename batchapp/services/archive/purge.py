@@ -275,6 +275,9 @@ def _delete_copies(batch: Batch) -> None:
     """Delete exports and the copies of results; a worker that writes one loses its row."""
     for model in (BatchProblems, OutcomeCounts):
         model.objects.filter(batch=batch).delete()
+    for kind in (Export, ResultColumns):
+        # Without its lease, a worker that ends at this moment drops its file.
+        kind.objects.filter(batch=batch).update(leased_until=None, next_check_at=None)
     for row in [*Export.objects.filter(batch=batch), *ResultColumns.objects.filter(batch=batch)]:
         if row.blob.name:
             row.blob.storage.delete(row.blob.name)

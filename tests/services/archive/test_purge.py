@@ -2,10 +2,12 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, default_storage
 from django.utils import timezone
 
 from batchapp import tasks
@@ -131,6 +133,37 @@ def test_what_was_kept_long_enough_goes_and_what_is_counted_and_paid_stays(
         "Its requests and answers were deleted: the project keeps them for 30 days."
     )
     assert (row.files, row.days) == (3, 30)
+
+
+def test_an_export_that_ends_at_the_moment_of_its_deletion_leaves_no_file(
+    batch: Batch, rule: RetentionRule, stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, ready = (  # the newest goes first
+        Export.objects.create(
+            batch=batch, requested_by=batch.created_by, format="csv", next_check_at=timezone.now()
+        )
+        for _ in range(2)
+    )
+    ready.blob.save("results.csv", ContentFile(b"written before"))
+    worker = Export.objects.claim(written.pk, Export.Status.WRITING)
+    assert worker
+    storage, deleted = default_storage.__class__, default_storage.__class__.delete
+    ends: list[str] = []
+
+    def end_meanwhile(self: Storage, name: str) -> None:
+        deleted(self, name)
+        if name == ready.blob.name:
+            with suppress(StaleRow):
+                export_files._store(worker, BytesIO(b"written since"), rows=2, is_partial=False)
+            ends.append(name)
+
+    monkeypatch.setattr(storage, "delete", end_meanwhile)
+    advance(rule)
+    delete(batch)
+
+    assert ends
+    assert not Export.objects.exists()
+    assert not [path for path in stored.rglob("*") if path.is_file()]
 
 
 def test_the_rule_looks_again_in_an_hour(rule: RetentionRule) -> None:
