@@ -13,7 +13,7 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -37,9 +37,8 @@ def note_password_given(request: HttpRequest, person: User) -> None:
 def address_confirm(request: HttpRequest, key: str) -> HttpResponse:
     confirmation = EmailConfirmationHMAC.from_key(key)
     if confirmation is None or not _counts(confirmation.email_address):
-        if request.method == "POST":
-            raise Http404
-        return render(request, PAGE)
+        # Also for a second click, whose answer is all that the person sees.
+        return render(request, PAGE, status=404 if request.method == "POST" else 200)
     address = confirmation.email_address
     context = _facts(request, address)
     action = request.POST.get("action")
