@@ -28,6 +28,7 @@ from tests.make import (
     error_line,
     finish,
     make_batch,
+    make_project,
     make_upload,
     make_user,
     request_file,
@@ -58,10 +59,28 @@ def table_text() -> str:
     return text.getvalue()
 
 
-@pytest.fixture
-def batch(project: Project, user: User) -> Batch:
+@pytest.fixture(scope="module")
+def batch_of_module(module_rows: None) -> Batch:
     """Return a batch of a table of four rows, the third of which has no request."""
-    return answer_table(project, user, table_text(), "Judge {formula}", ANSWERS)
+    user = make_user("ada@example.com")
+    batch = answer_table(make_project(user), user, table_text(), "Judge {formula}", ANSWERS)
+    build_columns(batch)
+    return batch
+
+
+@pytest.fixture
+def batch(batch_of_module: Batch) -> Batch:
+    return Batch.objects.get(pk=batch_of_module.pk)
+
+
+@pytest.fixture
+def project(batch: Batch) -> Project:
+    return batch.project
+
+
+@pytest.fixture
+def user(batch: Batch) -> User:
+    return batch.created_by
 
 
 def expected_rows() -> list[list[str | None]]:
