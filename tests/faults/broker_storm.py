@@ -110,6 +110,10 @@ class _Storm:
     def is_publishing(self) -> bool:
         return any(name.startswith("publisher") for name in self.running)
 
+    @property
+    def has_sent(self) -> bool:
+        return any(path.stat().st_size for path in self.folder.glob("sent-*"))
+
     def messages(self) -> list[str]:
         return [path.name for path in self.queue.rglob("*.msg")]
 
@@ -151,15 +155,18 @@ def endure(queue: Path, folder: Path, *, rows: int, kills: int, fills: int, seed
 def _until_taken(storm: _Storm, kills: int, fills: int) -> None:
     """Let accidents happen until no message of this attempt is left; a minute at most after."""
     outcome = storm.outcome
+    while storm.is_publishing and not storm.has_sent:  # a new process imports for a second
+        storm.look()
+        time.sleep(0.01)
     quiet_since = time.monotonic()
     while storm.is_publishing or (storm.messages() and time.monotonic() - quiet_since < 60):
         storm.look()
         if storm.is_publishing:
             quiet_since = time.monotonic()
-            if outcome.kills < kills:
-                storm.kill_one()
             if outcome.fills < fills:
                 storm.fill_disk()
+            if outcome.kills < kills:
+                storm.kill_one()
         time.sleep(storm.dice.uniform(0.2, 0.8))  # after, for a fast machine sends all in a second
     time.sleep(0.5)  # for the messages that were taken last
 
@@ -186,10 +193,11 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=50_000)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
+    parser.add_argument("--disk", default="16m", help="the size of the disk of the queue")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batchapp-broker-")))
-        queue = stack.enter_context(small_disk(folder / "disk", "16m"))
+        queue = stack.enter_context(small_disk(folder / "disk", options.disk))
         outcome = endure(
             queue,
             folder,
