@@ -2,14 +2,18 @@
 
 import logging
 
+import msgspec
 from django.db import connections
 
 from config.access_log import DiscreetRequests
 from config.wsgi import application as wsgi_application  # sets Django up, first of all
 
 # isort: split
+from batchapp.api.authentication import API
 from batchapp.api.direct import DirectApi
-from config.wsgi_bridge import Receive, Scope, Send, WsgiBridge
+from batchapp.api.errors import INVALID_REQUEST
+from batchapp.api.responses import JSON
+from config.wsgi_bridge import Receive, Scope, Send, WsgiBridge, in_plain_text
 
 # The server has made its logger before it loads this module.
 logging.getLogger("uvicorn.access").addFilter(DiscreetRequests())
@@ -22,7 +26,15 @@ def close_connections() -> None:
             connection.close()
 
 
-_pages = WsgiBridge(wsgi_application, let_go=close_connections)
+def explain(path: str, code: str, words: str) -> tuple[str, bytes]:
+    """Return the type and the text of an error, below /v1 in the form of the API."""
+    if not path.startswith(API):
+        return in_plain_text(path, code, words)
+    error = {"message": words, "type": INVALID_REQUEST, "param": None, "code": code}
+    return JSON, msgspec.json.encode({"error": error})
+
+
+_pages = WsgiBridge(wsgi_application, close_connections, explain)
 _direct = DirectApi()
 
 

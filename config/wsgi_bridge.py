@@ -34,13 +34,14 @@ WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]
 
 PAGE_THREADS = 8
 UPLOAD_THREADS = 64  # most of them wait for their sender, and hold nothing but memory
-STREAM_THREADS = 4  # that make parts of responses
+STREAM_THREADS = 8  # that make parts of responses; those of an object storage take their time
 BUSY_UPLOADS = 2  # that work at the same moment, rather than wait for their client
 SMALL_BYTES = 1024 * 1024  # of a body that is read before a thread takes the request
 SHORT_BYTES = 256 * 1024  # of a response that is in memory until the client has taken it
 PART_BYTES = 64 * 1024  # of a longer response that one thread makes at once
 PART_SECONDS = 1.0  # after which a part is sent though it is smaller
 SILENCE_SECONDS = 60.0  # longest wait for the next bytes of a body
+QUEUE_SECONDS = 20.0  # longest wait of a large body for one of the threads for uploads
 # Longest wait until a client has taken a part. Systems keep megabytes on the way, and tell of room
 # for more in large steps: a reader of 4 KiB a second seems to rest for minutes.
 READER_SECONDS = 600.0
@@ -52,23 +53,42 @@ class ClientGone(OSError):
     """The client closed the connection, or neither sent nor read anything for too long."""
 
 
+# Why the application is not asked -> the words for the client.
+REFUSALS = {
+    408: ("timeout", "The body did not come in time."),
+    503: ("too_many_uploads", "Too many files are being sent just now. Try again in a minute."),
+}
+# Makes the type and the text of such a response of its address, its code and its words.
+Explain = Callable[[str, str, str], tuple[str, bytes]]
+
+
+def in_plain_text(_path: str, _code: str, words: str) -> tuple[str, bytes]:
+    return "text/plain; charset=utf-8", words.encode()
+
+
 class WsgiBridge:
     """The ASGI application around ``application``.
 
     ``let_go`` is called in the thread of an upload before it waits for more of the body or for the
     reader of a short response, and once it is over, and in that of a response after each part,
     since the thread may then idle for long. It gives back what others can use meanwhile.
+    ``explain`` makes the responses to clients for which the application is not asked.
     """
 
     def __init__(
-        self, application: WsgiApplication, let_go: Callable[[], object] = lambda: None
+        self,
+        application: WsgiApplication,
+        let_go: Callable[[], object] = lambda: None,
+        explain: Explain = in_plain_text,
     ) -> None:
         self._application = application
         self._let_go = let_go
+        self._explain = explain
         self._pages = ThreadPoolExecutor(PAGE_THREADS, "page")
         self._uploads = ThreadPoolExecutor(UPLOAD_THREADS, "upload")
         self._streams = ThreadPoolExecutor(STREAM_THREADS, "stream")
         self._turns = Semaphore(BUSY_UPLOADS)
+        self._free_uploads = asyncio.Semaphore(UPLOAD_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -79,17 +99,36 @@ class WsgiBridge:
             if length is None or length <= SMALL_BYTES:
                 body = await client.read_ahead()
         except ClientGone:
-            response = _Response(scope["method"], 408, [(b"connection", b"close")], body=b"")
+            response = self._refusal(scope, 408, (b"connection", b"close"))
         else:
-            if not client.is_read:
-                await loop.run_in_executor(self._uploads, self._upload, scope, body, client)
+            if client.is_read:
+                response = await loop.run_in_executor(self._pages, self._respond, scope, body)
+            elif await self._gets_upload_thread():
+                try:
+                    await loop.run_in_executor(self._uploads, self._upload, scope, body, client)
+                finally:
+                    self._free_uploads.release()
                 return
-            response = await loop.run_in_executor(self._pages, self._respond, scope, body)
+            else:
+                response = self._refusal(scope, 503, (b"retry-after", b"60"))
         if response.body is None:
             await self._send_parts(scope, response, client)
             return
         await client.send_head(response)
         await client.send_body(response.body, is_last=True)
+
+    async def _gets_upload_thread(self) -> bool:
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                return await self._free_uploads.acquire()
+        except TimeoutError:
+            return False
+
+    def _refusal(self, scope: Scope, status: int, header: tuple[bytes, bytes]) -> "_Response":
+        kind, text = self._explain(_raw_path(scope).decode("latin-1"), *REFUSALS[status])
+        length = str(len(text)).encode()
+        headers = [(b"content-type", kind.encode()), (b"content-length", length), header]
+        return _Response(scope["method"], status, headers, body=text)
 
     def _respond(self, scope: Scope, body: bytes) -> "_Response":
         """Return the response, with its body unless that is streamed."""

@@ -180,6 +180,28 @@ def test_uploads_that_wait_for_their_sender_hold_back_neither_pages_nor_an_uploa
         connection.close()
 
 
+def test_an_upload_that_finds_no_thread_is_told_so_and_the_next_finds_one(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.wsgi_bridge.QUEUE_SECONDS", 0.5)
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * SMALL_BYTES}\r\n\r\n".encode()
+    slow = [server.connect(head, b"x" * 1000) for _ in range(UPLOAD_THREADS)]
+    for _ in slow:
+        assert server.waits_for_body.acquire(timeout=PATIENCE)
+
+    refused = _get(server, content=b"x" * (3 * SMALL_BYTES))
+    page = _get(server)
+    for connection in slow:
+        connection.close()
+    for _ in slow:
+        assert server.ended_transfers.acquire(timeout=PATIENCE)
+    upload = _get(server, content=b"x" * (3 * SMALL_BYTES))
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
+    assert "Too many files are being sent" in refused.text
+    assert (page.text, upload.text) == ("0", str(3 * SMALL_BYTES))
+
+
 def test_an_upload_lets_go_of_what_it_holds_whenever_it_waits_for_its_sender(
     server: Server,
 ) -> None:
@@ -360,6 +382,7 @@ def test_a_small_body_that_never_comes_is_answered_408(
     answer = _raw(server, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
 
     assert answer.startswith(b"HTTP/1.1 408")
+    assert answer.endswith(b"The body did not come in time.")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
