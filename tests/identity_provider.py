@@ -29,4 +29,6 @@ def identity_provider() -> Iterator[str]:
 def know(provider: str, subject: str, email: str, *, is_verified: bool = True) -> None:
     """Let the provider know somebody, and whether ``email`` is theirs."""
     claims = {"email": email, "email_verified": is_verified, "given_name": "Ada"}
-    httpx.put(f"{provider}/users/{subject}", json=claims, trust_env=False).raise_for_status()
+    httpx.put(
+        f"{provider}/users/{subject}", json=claims, trust_env=False, timeout=60
+    ).raise_for_status()

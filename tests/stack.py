@@ -25,7 +25,7 @@ import redis
 
 from batchapp.management import processes
 
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 _held_ports: list[socket.socket] = []
 
@@ -219,7 +219,9 @@ def _objects(folder: Path) -> tuple[Server, str]:
         folder / "objects.log",
         signal.SIGTERM,
         # It answers when it has made the bucket. It takes any key, and requests without one.
-        lambda: httpx.put(f"http://{address}/batchapp", trust_env=False).raise_for_status(),
+        lambda: httpx.put(
+            f"http://{address}/batchapp", trust_env=False, timeout=60
+        ).raise_for_status(),
     ), f"s3+http://key:secret@{address}/batchapp"
 
 

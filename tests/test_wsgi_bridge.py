@@ -23,7 +23,7 @@ from config.wsgi_bridge import (
 )
 
 LARGE_PART = 50_000 * b"x"
-PATIENCE = 30  # seconds, for what comes at once on an idle machine
+PATIENCE = 120  # seconds, for what comes at once on an idle machine
 
 
 class Server:

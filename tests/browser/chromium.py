@@ -3,11 +3,12 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ON_ONE_STACK = pytest.mark.skipif(
     "DATABASE_URL" in os.environ,
@@ -42,6 +43,26 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
+
+
+def wait_until(page: Page, is_so: Callable[[], object]) -> None:
+    """Let the page and the routes of the test go on until ``is_so()``."""
+    for _ in range(LONGEST_WAIT // 50):
+        if is_so():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("waited in vain")
+
+
+def wait_for_quiet(page: Page, asked: list[Any]) -> None:
+    """Return once nothing was added to ``asked`` for half a second."""
+    count = -1
+    for _ in range(LONGEST_WAIT // 500):
+        if len(asked) == count:
+            return
+        count = len(asked)
+        page.wait_for_timeout(500)
+    raise AssertionError("still asked")
 
 
 def answered_text(requests: int) -> re.Pattern[str]:

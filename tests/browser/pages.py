@@ -586,7 +586,7 @@ class Gallery:
 
     def stop(self) -> None:
         self.web.terminate()
-        self.web.wait(30)
+        self.web.wait(60)
 
     def start(self) -> None:
         """Start the web process, also again after ``stop``."""

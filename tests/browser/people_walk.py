@@ -161,5 +161,6 @@ def models_by(portal: Portal, secret: str) -> int:
         f"{portal.url}/v1/models",
         headers={"Authorization": f"Bearer {secret}"},
         trust_env=False,
+        timeout=60,
     )
     return answer.status_code

@@ -829,7 +829,9 @@ def _playground(user: User) -> Batch:
         next_check_at=None,
     )
     headers = {"Authorization": f"Bearer {batch.key.secret()}"}
-    with httpx.Client(base_url=f"{url}/v1", headers=headers, trust_env=False) as provider:
+    with httpx.Client(
+        base_url=f"{url}/v1", headers=headers, trust_env=False, timeout=60
+    ) as provider:
         for name, requests, window in MADE_ELSEWHERE:
             content = make.request_file(requests, model=make.SANDBOX_MODEL)
             made = provider.post("/files", files={"file": (name, content)}, data=BATCH_FILE)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK, answered_text
+from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK, answered_text, wait_for_quiet
 from tests.processes.portal import PASSWORD, Portal
 
 FILES = ["apples.jsonl", "pears.jsonl", "plums.jsonl"]
@@ -43,11 +43,11 @@ def session(
     page.wait_for_url("/")
     upload(page, *(folder / name for name in FILES))
     page.get_by_role("link", name="plums.jsonl").click()
-    page.locator("#new-batch").click(timeout=60_000)
+    page.locator("#new-batch").click(timeout=120_000)
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("button", name="Continue to the review").click()
     page.get_by_role("button", name=re.compile(r"^Submit \d")).click()
-    expect(page.get_by_role("main").get_by_text(answered_text(3))).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("main").get_by_text(answered_text(3))).to_be_visible(timeout=120_000)
     state = page.context.storage_state()
     page.context.close()
     return state
@@ -56,7 +56,7 @@ def session(
 def upload(page: Page, *files: Path) -> None:
     page.goto("/projects/demo/files/")
     page.locator("input[type=file]").set_input_files(files)
-    expect(page.locator(".queue").get_by_text("Ready")).to_have_count(len(files), timeout=30_000)
+    expect(page.locator(".queue").get_by_text("Ready")).to_have_count(len(files), timeout=120_000)
     page.goto("/projects/demo/files/")
 
 
@@ -189,7 +189,7 @@ def test_a_code_block_is_copied_and_good_news_leaves_by_itself(page: Page) -> No
     page.get_by_role("button", name="Save", exact=True).click()
     toast = page.get_by_text("Your name and time zone are saved.")
     expect(toast).to_be_visible()
-    expect(toast).to_have_count(0, timeout=15_000)
+    expect(toast).to_have_count(0)
 
 
 def test_the_switcher_works_by_keyboard(page: Page) -> None:
@@ -347,10 +347,7 @@ def test_a_poll_takes_nothing_away_and_rests_in_a_hidden_tab(page: Page) -> None
     answer["text"] = "All answered"
     expect(page.locator("#announcer")).to_have_text("All answered")
     page.evaluate("window.hidden = true")
-    page.wait_for_timeout(300)
-    so_far = len(asked)
-    page.wait_for_timeout(400)
-    assert len(asked) == so_far
+    wait_for_quiet(page, asked)
     with page.expect_request("**/polled/"):
         page.evaluate(
             "window.hidden = false; document.dispatchEvent(new Event('visibilitychange'))"
@@ -363,7 +360,4 @@ def test_a_poll_takes_nothing_away_and_rests_in_a_hidden_tab(page: Page) -> None
     expect(banner).to_be_visible()
     answer |= {"status": 200, "end": " "}
     expect(banner).to_be_hidden()
-    page.wait_for_timeout(300)
-    so_far = len(asked)
-    page.wait_for_timeout(400)
-    assert len(asked) == so_far  # it is over, and nothing is asked any more
+    wait_for_quiet(page, asked)  # it is over, and nothing is asked any more

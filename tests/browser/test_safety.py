@@ -26,7 +26,7 @@ WITH_SEARCH = ["/batches/", "/projects/support/files/", "/projects/support/batch
 
 @pytest.fixture
 def ada(showroom: Gallery) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=showroom.url, trust_env=False) as client:
+    with httpx.Client(base_url=showroom.url, trust_env=False, timeout=60) as client:
         client.cookies.set("sessionid", showroom.sessions["ada"])
         yield client
 
@@ -34,7 +34,7 @@ def ada(showroom: Gallery) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def stranger(showroom: Gallery) -> Iterator[httpx.Client]:
     """Return a client without a session of its own; a client takes a moment to make."""
-    with httpx.Client(base_url=showroom.url, trust_env=False) as client:
+    with httpx.Client(base_url=showroom.url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -92,7 +92,7 @@ def test_what_is_searched_for_is_shown_and_does_nothing(
     ],
 )
 def test_next_never_leads_to_another_site(showroom: Gallery, target: str) -> None:
-    with httpx.Client(base_url=showroom.url, trust_env=False) as client:
+    with httpx.Client(base_url=showroom.url, trust_env=False, timeout=60) as client:
         token = _token(client.get("/sign-in/").text)
         form = {
             "username": "new@example.com",
@@ -132,7 +132,7 @@ def test_no_form_is_taken_from_elsewhere(showroom: Gallery, ada: httpx.Client) -
 def test_a_session_that_somebody_planted_is_not_the_one_people_sign_in_to(
     showroom: Gallery,
 ) -> None:
-    with httpx.Client(base_url=showroom.url, trust_env=False) as client:
+    with httpx.Client(base_url=showroom.url, trust_env=False, timeout=60) as client:
         client.cookies.set("sessionid", "planted0planted0planted0planted0")
         token = _token(client.get("/sign-in/").text)
         form = {"username": "new@example.com", "password": PASSWORD, "csrfmiddlewaretoken": token}
@@ -145,7 +145,9 @@ def test_a_session_that_somebody_planted_is_not_the_one_people_sign_in_to(
         out = _token(client.get("/").text)
         client.post("/sign-out/", data={"csrfmiddlewaretoken": out})
 
-    answer = httpx.get(f"{showroom.url}/", cookies={"sessionid": session}, trust_env=False)
+    answer = httpx.get(
+        f"{showroom.url}/", cookies={"sessionid": session}, trust_env=False, timeout=60
+    )
     assert answer.status_code == 302  # what was signed out of is gone on the server, too
 
 

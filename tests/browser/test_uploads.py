@@ -10,14 +10,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.axe import RULES, RUN
-from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK
+from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK, wait_until
 from tests.make import request_file
 from tests.processes.portal import PASSWORD, Portal
 
 pytestmark = [pytest.mark.browser, ON_ONE_STACK]
 
 FILES = "/projects/demo/files/"
-PATIENCE = 30_000  # milliseconds, for the check of a file by a worker
+PATIENCE = 120_000  # milliseconds, for the check of a file by a worker
 A_FILE = re.compile(r"/files/[0-9a-f-]{36}/$")
 DROP = """([selector, files]) => {
     const data = new DataTransfer();
@@ -266,7 +266,7 @@ def test_leaving_is_asked_about_only_while_something_is_sent(page: Page, tmp_pat
     choose(page, *made(tmp_path, held=request_file()))
     expect(row(page, "held.jsonl").get_by_role("button", name="Cancel")).to_be_visible()
     page.get_by_role("link", name="Members", exact=True).click()
-    page.wait_for_timeout(300)
+    wait_until(page, lambda: asked)
 
     assert asked == ["beforeunload"]
     assert page.url.endswith(FILES)

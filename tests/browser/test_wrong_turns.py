@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
-from tests.browser.chromium import FLAGS, LONGEST_WAIT, ON_ONE_STACK
+from tests.browser.chromium import FLAGS, LONGEST_WAIT, ON_ONE_STACK, wait_until
 from tests.browser.pages import PAGE_STATES, Gallery
 
 pytestmark = [pytest.mark.browser, pytest.mark.gallery, ON_ONE_STACK]
@@ -53,7 +53,7 @@ def test_the_last_letter_typed_decides_what_a_list_shows(page: Page) -> None:
     page.route(re.compile(r"/batches/\?.*q=Oct(&|$)"), holding(held), times=1)
 
     search.press_sequentially("Oct")
-    page.wait_for_timeout(600)
+    wait_until(page, lambda: held)
     search.fill("Tickets of September")
     expect(page.locator("#rows .lead a")).to_have_text(["Tickets of September"])
     for route in held:
@@ -76,11 +76,10 @@ def test_a_poll_under_way_does_not_swallow_the_answer_to_a_filter(page: Page) ->
 
     page.goto("/batches/")
     page.route(re.compile(r"/batches/($|\?)"), hold)
-    page.wait_for_timeout(3500)
+    wait_until(page, lambda: held)
     assert list(held) == ["poll"]
     page.get_by_role("main").get_by_role("searchbox", name="Search").fill("Tickets of October")
-    page.wait_for_timeout(700)
-    assert list(held) == ["poll", "answer"]
+    wait_until(page, lambda: "answer" in held)
 
     with suppress(Error):  # it was given up, which is as good
         held["poll"].continue_()

@@ -321,6 +321,7 @@ class Customer:
                 json={"url": f"{self.portal.url}/webhooks/{row}/"},
                 headers={"Authorization": f"Bearer {order.key.replace('sk-', 'pk-', 1)}"},
                 trust_env=False,
+                timeout=60,
             ).raise_for_status()
         )
         self.shell.execute(SET_WEBHOOK % (row, made.json()["secret"]))

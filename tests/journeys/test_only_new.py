@@ -88,7 +88,7 @@ def answers(batch: Batch, user: User) -> dict[str, Any]:
 
 def answered_at(url: str) -> int:
     headers = {"Authorization": f"Bearer {SECRET}"}
-    ledger = httpx.get(f"{url}/_sandbox/ledger", headers=headers).json()
+    ledger = httpx.get(f"{url}/_sandbox/ledger", headers=headers, timeout=60).json()
     return int(ledger["total"]["completed"])
 
 

@@ -1,9 +1,8 @@
 """Pause and resume a batch at the sandbox provider."""
 
 import json
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ from batchapp.models import Batch, ProviderBatch, ResultChunk
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import controls, retry_in_place
 from batchapp.services.results import browse
+from tests.fixtures import Clock
 from tests.make import (
     make_batch,
     make_connection,
@@ -28,17 +28,36 @@ pytestmark = pytest.mark.django_db
 MODEL = "Qwen/Qwen3.5-9B"
 REQUESTS = 40
 SECRET = "sk-pausing-000001"
+Until = Callable[[ProviderBatch, Callable[[ProviderBatch], bool]], ProviderBatch]
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    """A sandbox that takes five seconds for a batch; a busy machine stops it in time."""
-    with sandbox_thread(Settings(data=tmp_path, speed=2.0)) as url:
+def url(tmp_path: Path, clock: Clock) -> Iterator[str]:
+    """A sandbox that takes ten seconds for a batch, which pass as the test lets them."""
+    clock.stop()
+    with sandbox_thread(Settings(data=tmp_path)) as url:
         yield url
 
 
 @pytest.fixture
-def provider_batch(url: str) -> ProviderBatch:
+def until(clock: Clock) -> Until:
+    """Run steps, one a second, until the provider batch is as described."""
+
+    def run(
+        provider_batch: ProviderBatch, is_so: Callable[[ProviderBatch], bool]
+    ) -> ProviderBatch:
+        for _ in range(60):
+            provider_batch = run_step(provider_batch)
+            if is_so(provider_batch):
+                return provider_batch
+            clock.advance(seconds=1)
+        raise AssertionError(provider_batch.status)
+
+    return run
+
+
+@pytest.fixture
+def provider_batch(url: str, until: Until) -> ProviderBatch:
     """A provider batch of forty requests, some of them answered."""
     connection = make_connection(base_url=url, poll_seconds=1, create_grace_seconds=0)
     project = make_project(connection=connection)
@@ -46,14 +65,6 @@ def provider_batch(url: str) -> ProviderBatch:
     key = make_key(project, secret=SECRET)
     provider_batch = make_batch(project, upload=upload, key=key).provider_batches.get()
     return until(provider_batch, lambda provider_batch: provider_batch.completed > 0)
-
-
-def until(provider_batch: ProviderBatch, is_so) -> ProviderBatch:
-    deadline = time.monotonic() + 60
-    while not is_so(provider_batch := run_step(provider_batch)):
-        assert time.monotonic() < deadline, provider_batch.status
-        time.sleep(0.02)
-    return provider_batch
 
 
 def custom_ids(batch: Batch) -> Counter[str]:
@@ -65,11 +76,11 @@ def custom_ids(batch: Batch) -> Counter[str]:
 
 def paid(url: str) -> dict[str, object]:
     headers = {"Authorization": f"Bearer {SECRET}"}
-    return httpx.get(f"{url}/_sandbox/ledger", headers=headers).json()["total"]
+    return httpx.get(f"{url}/_sandbox/ledger", headers=headers, timeout=60).json()["total"]
 
 
 def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
-    url: str, provider_batch: ProviderBatch
+    url: str, provider_batch: ProviderBatch, until: Until
 ) -> None:
     assert controls.request_pause(provider_batch.batch, provider_batch.batch.created_by)
     provider_batch = until(
@@ -92,7 +103,7 @@ def test_a_batch_that_was_paused_and_resumed_is_answered_and_paid_once(
 
 
 def test_a_batch_that_was_cancelled_and_retried_in_place_is_answered_and_paid_once(
-    url: str, provider_batch: ProviderBatch
+    url: str, provider_batch: ProviderBatch, until: Until
 ) -> None:
     controls.request_cancel(provider_batch.batch, provider_batch.batch.created_by)
     provider_batch = until(

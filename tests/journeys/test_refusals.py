@@ -30,8 +30,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def slow_url(tmp_path: Path) -> Iterator[str]:
-    """A sandbox that answers no request in the first seconds."""
-    with sandbox_thread(Settings(data=tmp_path, base_seconds=300.0)) as url:
+    """A sandbox that answers no request in the first minutes."""
+    with sandbox_thread(Settings(data=tmp_path, base_seconds=36_000.0)) as url:
         yield url
 
 

@@ -69,7 +69,7 @@ def test_it_is_one_batch_here_and_three_there_each_paid_once(url: str) -> None:
     answered = [json.loads(line)["custom_id"] for line in lines]
     assert sorted(answered) == sorted(f"row-{n}" for n in range(1, REQUESTS + 1))
     headers = {"Authorization": f"Bearer {SECRET}"}
-    ledger = httpx.get(f"{url}/_sandbox/ledger", headers=headers).json()
+    ledger = httpx.get(f"{url}/_sandbox/ledger", headers=headers, timeout=60).json()
     assert (ledger["total"]["batches"], ledger["total"]["completed"]) == (3, REQUESTS)
     assert sorted(ledger["by_metadata"]["portal_provider_batch"]) == ["1/3", "2/3", "3/3"]
     assert list(ledger["by_metadata"]["portal_batch"]) == [str(batch.pk)]

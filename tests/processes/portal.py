@@ -28,7 +28,7 @@ from tests.stack import free_port
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "sk-tests-0123456789"
 PASSWORD = "correct horse battery"
-PATIENCE = 90
+PATIENCE = 180
 _stacks = count()
 
 
@@ -101,17 +101,22 @@ class Portal:
             params={"limit": 100},
             headers={"Authorization": f"Bearer {key}"},
             trust_env=False,
+            timeout=PATIENCE,
         )
         return list(answer.json()["data"])
 
     def ledger(self) -> dict[str, Any]:
         """Every batch the sandbox ever made, and whether it was paid."""
-        answer = httpx.get(f"{self.sandbox_url}/_sandbox/ledger", trust_env=False)
+        answer = httpx.get(
+            f"{self.sandbox_url}/_sandbox/ledger", trust_env=False, timeout=PATIENCE
+        )
         return dict(answer.json())
 
     def faults_struck(self) -> Counter[str]:
         """How often the sandbox misbehaved in each way that it was asked to."""
-        answer = httpx.get(f"{self.sandbox_url}/_sandbox/faults", trust_env=False)
+        answer = httpx.get(
+            f"{self.sandbox_url}/_sandbox/faults", trust_env=False, timeout=PATIENCE
+        )
         struck: Counter[str] = Counter()
         for rule in answer.json()["faults"]:
             struck[rule["rule"]["fault"]] += rule["struck"]
@@ -247,6 +252,6 @@ def _numbered(url: str, number: int) -> str:
 
 def is_up(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, trust_env=False, timeout=PATIENCE).is_success
     except httpx.TransportError:
         return False

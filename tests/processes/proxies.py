@@ -47,7 +47,9 @@ class Proxy:
 
     def is_up(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", verify=False, trust_env=False).is_success
+            return httpx.get(
+                f"{self.url}/readyz", verify=False, trust_env=False, timeout=60
+            ).is_success
         except httpx.TransportError:
             return False
 
@@ -129,7 +131,7 @@ def _running(command: list[str], folder: Path, port: int) -> Iterator[Proxy]:
         yield proxy
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _changed(example: Path, changes: dict[str, str]) -> str:

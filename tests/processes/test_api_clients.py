@@ -35,7 +35,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 @pytest.fixture(scope="module")
 def secret(running: Portal) -> str:
     """The secret of a portal key that submits."""
-    with httpx.Client(base_url=running.url, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(
+        base_url=running.url, trust_env=False, follow_redirects=True, timeout=60
+    ) as client:
         sign_in(client)
         made = post(
             client,

@@ -17,7 +17,7 @@ from tests.processes.test_upload_doors import MIB, REQUEST, chunk, uploading
 
 pytestmark = [pytest.mark.processes]
 
-PATIENCE = 60  # seconds
+PATIENCE = 120  # seconds
 LIMIT_MIB = 4
 SLOW_SENDERS = 50  # more than all threads of uploads were once
 BEGIN = (
@@ -38,7 +38,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 @pytest.fixture(scope="module")
 def secret(running: Portal) -> str:
-    with httpx.Client(base_url=running.url, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(
+        base_url=running.url, trust_env=False, follow_redirects=True, timeout=60
+    ) as client:
         sign_in(client)
         form = {"name": "chunks", "scope": "submit", "expiry": "30"}
         made = post(client, "/projects/demo/portal-keys/new/", form)
@@ -82,6 +84,7 @@ def names(running: Portal, secret: str) -> list[str]:
         headers={"Authorization": f"Bearer {secret}"},
         params={"purpose": "batch"},
         trust_env=False,
+        timeout=PATIENCE,
     )
     return [row["filename"] for row in listed.json()["data"]]
 
@@ -102,6 +105,7 @@ def test_a_file_in_chunks_is_stored_byte_for_byte(running: Portal, secret: str, 
         f"{running.url}/v1/files/{file['id']}/content",
         headers={"Authorization": f"Bearer {secret}"},
         trust_env=False,
+        timeout=PATIENCE,
     )
     assert stored.content == content
     assert not uploading(running)
@@ -184,7 +188,9 @@ def open_databases(running: Portal) -> int:
 
 def test_an_order_in_chunks_is_an_order(running: Portal, secret: str) -> None:
     headers = {"Authorization": f"Bearer {secret}"}
-    with httpx.Client(base_url=running.url, trust_env=False, headers=headers) as client:
+    with httpx.Client(
+        base_url=running.url, trust_env=False, headers=headers, timeout=PATIENCE
+    ) as client:
         file = client.post(
             "/v1/files", data={"purpose": "batch"}, files={"file": ("order.jsonl", REQUEST)}
         ).json()

@@ -99,7 +99,8 @@ def test_requests_are_passed_on_and_their_cost_is_recorded(
 
 
 def test_what_may_not_be_sent_is_an_error_in_the_envelope(api: httpx.Client) -> None:
-    nobody = httpx.post(f"{api.base_url}/v1/chat/completions", json=CHAT, trust_env=False)
+    address = f"{api.base_url}/v1/chat/completions"
+    nobody = httpx.post(address, json=CHAT, trust_env=False, timeout=60)
     broken = api.post("/v1/chat/completions", content=b"{")
     foreign = api.get("/v1/responses/resp_0")
     odd = [

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.processes]
 
 
 def ask(running: Portal, path: str) -> httpx.Response:
-    return httpx.get(f"{running.url}{path}", trust_env=False, timeout=30)
+    return httpx.get(f"{running.url}{path}", trust_env=False, timeout=60)
 
 
 def troubles(running: Portal) -> dict[str, str]:

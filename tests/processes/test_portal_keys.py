@@ -61,7 +61,9 @@ def write_requests(folder: Path) -> Path:
 
 def make_key(running: Portal, scope: str) -> str:
     """Make a portal key on its page, and return its secret."""
-    with httpx.Client(base_url=running.url, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(
+        base_url=running.url, trust_env=False, follow_redirects=True, timeout=60
+    ) as client:
         sign_in(client)
         form = {"name": "curl", "scope": scope, "expiry": "30"}
         made = post(client, "/projects/demo/portal-keys/new/", form)

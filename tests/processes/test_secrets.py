@@ -54,7 +54,8 @@ def test_no_secret_of_a_whole_run_is_written_anywhere(verbose: Portal) -> None:
         link = {"action": "link", "role": "viewer", "days": "7"}
         invited = console._post("/projects/demo/members/invitations/", data=link).text
         (invitation,) = set(re.findall(r"/invitations/([\w-]{30,})", invited))
-        assert "Make your account" in httpx.get(f"{verbose.url}/invitations/{invitation}/").text
+        address = f"{verbose.url}/invitations/{invitation}/"
+        assert "Make your account" in httpx.get(address, timeout=60).text
         webhook = {"name": "Nightly", "format": "standard", "address": "https://example.com/x"}
         page = "/projects/demo/webhooks/new/"
         made = console._post(page, data=webhook | {"events": "batch_finished"}).text

@@ -60,11 +60,11 @@ def test_a_web_server_of_its_own_ends_on_a_signal(
     with running_portal.running("serve", "web") as web:
         until(lambda: _answers(f"http://localhost:{port}/readyz"), "the web server")
         web.send_signal(signal.SIGTERM)
-        assert web.wait(20) == 0
+        assert web.wait(90) == 0
 
 
 def test_an_empty_portal_prints_the_link_that_makes_its_administrator(tmp_path: Path) -> None:
-    with portal(tmp_path) as empty, httpx.Client(trust_env=False) as client:
+    with portal(tmp_path) as empty, httpx.Client(trust_env=False, timeout=60) as client:
         notices = [line for line in empty.log if "Make the administrator at" in line]
         link = notices[0].rpartition(" ")[2]
         with empty.running("serve", "web") as web:  # as in a container of its own
@@ -87,7 +87,7 @@ def _is_well(portal: Portal) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, trust_env=False, timeout=60).is_success
     except httpx.TransportError:
         return False
 

@@ -68,7 +68,7 @@ def test_a_file_goes_in_at_one_host_and_the_other_works_on_it(tmp_path: Path) ->
         batch = console.submit(upload, form)
 
         until(lambda: console.count_lines(batch, "output") == 300, "the answers", workers.tail)
-        health = httpx.get(f"{url}/healthz", trust_env=False).json()
+        health = httpx.get(f"{url}/healthz", trust_env=False, timeout=60).json()
         page = console._get(f"/batches/{batch}/results/").text
 
     assert set(health.values()) == {"ok"}

@@ -17,7 +17,7 @@ from tests.processes.portal import ROOT, Portal, free_port, is_up, until
 pytestmark = [pytest.mark.processes]
 
 MIB = 1024 * 1024
-PATIENCE = 20  # seconds; an answer that waits for the body never comes
+PATIENCE = 90  # seconds; an answer that waits for the body never comes
 BOUNDARY = "x" * 20
 DOORS = [
     ("/projects/demo/files/", "demo"),

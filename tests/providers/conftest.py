@@ -13,7 +13,7 @@ from tests.doubleword import connect, connect_management
 from tests.providers.doubles import KEY
 
 BASE = "https://provider.test"
-PATIENCE = 30  # seconds, for a machine that is busy
+PATIENCE = 120  # seconds, for a machine that is busy
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.make import request_line
 from tests.sandbox.processes import sandbox_thread
 
 MODEL = "Qwen/Qwen3-14B-FP8"  # which the sandbox offers
-PATIENCE = 30  # seconds until a batch of three requests must be over
+PATIENCE = 120  # seconds until a batch of three requests must be over
 LINES = "\n".join(request_line(number, model=MODEL) for number in (1, 2, 3)).encode()
 GUISES = {"doubleword": kinds.DOUBLEWORD, "openai": kinds.OPENAI}
 

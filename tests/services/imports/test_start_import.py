@@ -736,7 +736,7 @@ def test_two_projects_that_ask_at_the_same_instant_do_not_both_get_it() -> None:
 
     def ask(number: int) -> start_import.StartedImports:
         try:
-            both.wait(10)
+            both.wait(60)
             return start_import.request_imports(
                 projects[number], people[number], keys[number], [remote]
             )

@@ -14,6 +14,7 @@ from batchapp.models import Batch, Connection, KeyPoll, ProviderBatch, ProviderK
 from batchapp.providers.errors import ProviderUnavailable
 from batchapp.services.lifecycle import controls, prepare
 from batchapp.services.providers import circuit_breaker
+from tests.fixtures import Clock
 from tests.make import answer_line, error_line, make_batch, make_key, make_project, make_upload
 from tests.provider import Provider
 from tests.steps import advance, exhaust_patience, run_steps
@@ -215,7 +216,10 @@ def test_a_batch_that_runs_after_all_restarts_the_poll_of_its_key(
     assert KeyPoll.objects.get().next_check_at
 
 
-def test_rounds_slow_down_as_the_batches_grow_older(provider: Provider, running: Running) -> None:
+def test_rounds_slow_down_as_the_batches_grow_older(
+    provider: Provider, running: Running, clock: Clock
+) -> None:
+    clock.stop()
     running(1)
     Connection.objects.update(poll_seconds=40)
     waits = []

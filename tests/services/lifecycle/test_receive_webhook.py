@@ -143,6 +143,7 @@ def test_a_webhook_of_the_provider_has_its_batch_looked_at_before_its_turn(
             f"{url}/admin/api/v1/users/current/webhooks",
             json={"url": address},
             headers={"Authorization": f"Bearer pk-{name}"},
+            timeout=60,
         )
         provider_keys.set_webhook_secret(key, OPERATOR, made.json()["secret"])
         upload = make_upload(project, content=request_file(model=MODEL))

@@ -1,7 +1,6 @@
 """E-mails of notices: few as they are, many folded into one, and none lost or doubled."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -249,7 +248,6 @@ def test_above_ten_in_an_hour_the_rest_is_one_summary(
 def test_ten_thousand_notices_in_an_hour_are_eleven_e_mails(
     batch: Batch, user: User, clock: Clock
 ) -> None:
-    begin = time.perf_counter()
     Notice.objects.bulk_create(
         [
             Notice(
@@ -281,7 +279,6 @@ def test_ten_thousand_notices_in_an_hour_are_eleven_e_mails(
     assert "And 9,940 more, which are in your inbox." in emails[-1].text
     assert len(emails[-1].text) < 20_000
     assert not WaitingEmail.objects.exists()
-    assert time.perf_counter() - begin < 60
 
 
 def test_a_daily_digest_is_one_e_mail_at_eight_of_the_clock_of_the_reader(

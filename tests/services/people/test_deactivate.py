@@ -85,7 +85,7 @@ def test_two_administrators_do_not_deactivate_each_other_at_once(administrator: 
     start = threading.Barrier(2)
 
     def run(people: tuple[User, User]) -> bool:
-        start.wait(10)
+        start.wait(60)
         try:
             return deactivate.deactivate(*people)
         except (Refused, access.NotAllowed):

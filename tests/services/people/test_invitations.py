@@ -291,7 +291,7 @@ def at_once(*calls: Callable[[], object]) -> list[str]:
     start = threading.Barrier(len(calls))
 
     def run(call: Callable[[], object]) -> str:
-        start.wait(10)
+        start.wait(60)
         try:
             call()
         except (InvitationGone, AddressTaken) as exc:

@@ -1,11 +1,14 @@
 """What is sent to endpoints that take it, refuse it, are slow, or are not there."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import HTTPServer
+from itertools import chain, repeat
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +30,7 @@ from batchapp.models import (
 )
 from batchapp.models.webhooks.webhook_endpoint import LONGEST_REST
 from batchapp.outbound.sender import Sender
+from batchapp.providers import network
 from batchapp.services.webhooks import deliver, endpoints, messages
 from tests.fixtures import Clock
 from tests.make import OWNER, join, make_project, make_user
@@ -112,8 +116,9 @@ def test_an_old_secret_is_deleted_when_it_signs_nothing_any_more(
 
 
 def test_a_message_that_was_refused_comes_again_with_the_same_id_and_body(
-    endpoint: WebhookEndpoint, receiver: Receiver
+    endpoint: WebhookEndpoint, receiver: Receiver, clock: Clock
 ) -> None:
+    clock.stop()
     receiver.statuses = [500]
     (message,) = notify(endpoint)
 
@@ -549,9 +554,16 @@ def test_a_dead_endpoint_costs_one_attempt_and_the_others_get_all_their_messages
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Ticks with the messages of one endpoint that never answers, and of two that do."""
-    monkeypatch.setattr(deliver, "ATTEMPT_SECONDS", 5.0)
+    passed = [0]
+
+    def never_end(connection: socket.socket) -> None:
+        for byte in chain(b"HTTP/1.1 200 OK\r\nX-Long: ", repeat(ord("x"))):
+            passed[0] += 1
+            connection.sendall(bytes([byte]))
+
+    monkeypatch.setattr(network, "time", SimpleNamespace(monotonic=lambda: passed[0]))
     monkeypatch.setattr(tasks.advance, "delay", tasks.advance)
-    with answering(lambda _: time.sleep(30)) as dead, receiving() as good, receiving() as better:
+    with answering(never_end) as dead, receiving() as good, receiving() as better:
         project = make_project()
         rows = [make_endpoint(project, address=url) for url in (dead, good.url, better.url)]
         notify(rows[0], 20)

@@ -142,7 +142,7 @@ def test_two_browsers_at_once_make_one_administrator() -> None:
     def make(email: str) -> int:
         client = Client()
         client.get(setup_path())
-        start.wait(10)
+        start.wait(60)
         try:
             return client.post(setup_path(), ADA | {"email": email}).status_code
         finally:

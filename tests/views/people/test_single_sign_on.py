@@ -50,7 +50,7 @@ def come_from(client: Client, provider: str, email: str, *, is_verified: bool = 
     know(provider, f"ada-{email}", email, is_verified=is_verified)
     away = client.get(START, {"next": "/projects/"})["Location"]
     assert away.startswith(provider)
-    back = httpx.post(away, data={"sub": f"ada-{email}"}).headers["Location"]
+    back = httpx.post(away, data={"sub": f"ada-{email}"}, timeout=60).headers["Location"]
     parts = urlsplit(back)
     response = client.get(f"{parts.path}?{parts.query}")
     return response.headers.get("Location", "") or response.content.decode()
@@ -176,9 +176,10 @@ def test_an_answer_that_was_not_asked_for_is_refused(
     client: Client, provider: str, user: User
 ) -> None:
     """The state of another browser, such as an attacker's, signs nobody in."""
-    httpx.put(f"{provider}/users/eve", json={"email": user.email, "email_verified": True})
+    claims = {"email": user.email, "email_verified": True}
+    httpx.put(f"{provider}/users/eve", json=claims, timeout=60)
     away = Client().get(START)["Location"]
-    parts = urlsplit(httpx.post(away, data={"sub": "eve"}).headers["Location"])
+    parts = urlsplit(httpx.post(away, data={"sub": "eve"}, timeout=60).headers["Location"])
 
     page = client.get(f"{parts.path}?{parts.query}").content.decode()
 
