@@ -140,7 +140,7 @@ def test_a_given_secret_leaves_no_file(variable, tmp_path):
 
 def test_processes_that_start_together_agree_on_their_secrets(tmp_path):
     started = [_start(tmp_path / "data") for _ in range(8)]
-    outcomes = [process.communicate(timeout=60) for process in started]
+    outcomes = [process.communicate(timeout=300) for process in started]
 
     assert {process.returncode for process in started} == {0}, outcomes
     [secrets] = {out for out, _ in outcomes}
@@ -159,7 +159,7 @@ def test_secrets_may_come_from_files(tmp_path):
         SECRET_KEY_FILE=str(tmp_path / "key"),
         ENCRYPTION_KEYS_FILE=str(tmp_path / "keys"),
     )
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
 
     assert out.split() == ["signed", *keys.split(",")], err
     assert not (tmp_path / "data/secrets").exists()
@@ -207,7 +207,7 @@ def test_a_malformed_value_is_named(monkeypatch, tmp_path, name, value):
 
 def test_a_malformed_value_stops_the_process(tmp_path):
     process = _start(tmp_path, DEBUG="maybe")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
 
     assert process.returncode == 1
     assert "ImproperlyConfigured: DEBUG: " in err.splitlines()[-1]

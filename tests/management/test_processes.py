@@ -73,7 +73,7 @@ def keep(tmp_path):
     yield start
     for process in started:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def _is_alive(pid):
@@ -123,7 +123,7 @@ def test_a_signal_ends_every_process_and_that_is_success(keep, number):
     pids = [int(kept.says(rf"{name} +\| up (\d+)")) for name in ("web", "worker")]
     kept.process.send_signal(number)
 
-    assert kept.process.wait(60) == 0
+    assert kept.process.wait(120) == 0
     assert not any(_is_alive(pid) for pid in pids)
 
 
@@ -133,7 +133,7 @@ def test_a_process_that_does_not_want_to_end_is_killed(keep):
     kept.says(r"\| up")
     kept.process.terminate()
 
-    assert kept.process.wait(60) == 0
+    assert kept.process.wait(120) == 0
     assert not _is_alive(pid)
 
 
@@ -159,7 +159,7 @@ def test_output_that_nobody_reads_ends_every_process(keep):
     pid = int(kept.says(r"started as process (\d+)"))
     kept.process.stdout.close()
 
-    assert kept.process.wait(60) == 0
+    assert kept.process.wait(120) == 0
     assert not _is_alive(pid)
     kept.process.stdout = None
 

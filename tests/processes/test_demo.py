@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.portal import ROOT, free_port, install, is_up, stack
+from tests.processes.portal import ROOT, free_port, install, is_up, stack, until
 
 pytestmark = [pytest.mark.processes]
 
@@ -40,7 +40,7 @@ def test_it_ends_well_and_accounts_for_every_request(tmp_path: Path) -> None:
     port = free_port()
 
     with demo(tmp_path, PORT=str(port), DEMO_EXIT="1") as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0, err
     for step in ("Upload", "Check", "Submit", "Run", "Harvest"):
@@ -63,18 +63,22 @@ def test_it_stays_up_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> N
                 break
         assert is_up(f"http://localhost:{port}/readyz")
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(180) == 0
 
     assert not is_up(f"http://localhost:{port}/readyz")
-    left = subprocess.run(["pgrep", "-f", str(tmp_path)], stdout=subprocess.PIPE, check=False)
-    assert left.stdout == b""
+    until(lambda: not _processes_of(tmp_path), "the last processes to end")
+
+
+def _processes_of(folder: Path) -> bytes:
+    found = subprocess.run(["pgrep", "-f", str(folder)], stdout=subprocess.PIPE, check=False)
+    return found.stdout
 
 
 def test_a_taken_port_is_a_clear_message(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with demo(tmp_path, PORT=str(port)) as process:
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=180)
 
     assert process.returncode == 1
     assert f"Port {port}: another program listens there. Try another: PORT={port + 1}" in err

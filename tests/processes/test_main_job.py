@@ -68,7 +68,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(running_portal: Portal) -> No
         running_portal.kill("worker")
         running_portal.kill("beat")
         running_portal.kill("web")
-        out, err = command.communicate(timeout=180)
+        out, err = command.communicate(timeout=300)
         assert command.returncode == 0, err + running_portal.tail()
 
     facts = json.loads(out)
@@ -89,7 +89,7 @@ def test_a_killed_provider_is_waited_for(running_portal: Portal) -> None:
         seen = list(lines_until(command.stderr, "running at the provider"))
         assert "running at the provider" in seen[-1], "".join(seen) + running_portal.tail()
         running_portal.kill("sandbox")
-        out, err = command.communicate(timeout=180)
+        out, err = command.communicate(timeout=300)
         assert command.returncode == 0, err + running_portal.tail()
 
     assert json.loads(out)["succeeded"] == json.loads(out)["requests"]

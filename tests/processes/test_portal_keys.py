@@ -36,7 +36,7 @@ def curl(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -92,7 +92,7 @@ def run_example(
         env=os.environ | {"BATCHAPP_KEY": secret, "BATCHAPP_MODEL": MODEL, "no_proxy": "*"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == exit_code, (label, done.stdout, done.stderr)

@@ -55,7 +55,7 @@ print((peak() - before) // 1024)
 def peak(url: str, call: str) -> tuple[str, int]:
     """What a call ends with, and the MiB that it took at most, in a process of its own."""
     command = [sys.executable, "-c", PEAK, url, call]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     error, mib = printed.stdout.split("\n")[:2]
     return error, int(mib)
 

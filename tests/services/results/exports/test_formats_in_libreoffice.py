@@ -41,7 +41,7 @@ def test_libreoffice_shows_every_cell_as_the_text_it_is(
         *(["--infilter=Text - txt - csv (StarCalc):44,34,76,1"] if code == "csv" else []),
         *("--convert-to", AS_CSV, "--outdir", str(tmp_path / "read"), str(path)),
     ]
-    subprocess.run(converted, check=True, capture_output=True, timeout=120)
+    subprocess.run(converted, check=True, capture_output=True, timeout=300)
     with (tmp_path / "read/export.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
 
