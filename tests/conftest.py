@@ -70,6 +70,8 @@ def django_db_setup(
         postgres.create_database(server, name)
     else:
         shutil.copy(migrated_database(), name)
+        # Threads that race for the lock on a busy machine do not get it in turn.
+        connection.settings_dict["OPTIONS"]["timeout"] = 300  # seconds
     connection.settings_dict["NAME"] = name  # of every thread
     yield
     with django_db_blocker.unblock():

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from batchapp.models import Batch, Project, ProviderBatch, User
 from batchapp.services.lifecycle import prepare
+from tests.fixtures import Clock
 from tests.make import make_batch, make_upload, request_file
 from tests.sentences import problem
 
@@ -114,8 +115,9 @@ def test_parts_that_wait_for_the_same_say_so_once_and_what_a_person_must_do_is_l
     assert notes[:2] == ["Queued: None is before.", "Add credits."]
 
 
-def test_what_is_tried_again_says_when(browser: Client, batch: Batch) -> None:
-    later = timezone.now() + timedelta(minutes=3, seconds=5)
+def test_what_is_tried_again_says_when(browser: Client, batch: Batch, clock: Clock) -> None:
+    clock.stop()
+    later = timezone.now() + timedelta(minutes=3)
     set_number(
         batch,
         1,

@@ -25,6 +25,7 @@ from batchapp.services.health.portal_health import (
 )
 from config.storage_url import storage_backend
 from tests.faults.broker_storm import small_disk
+from tests.fixtures import Clock
 from tests.make import make_upload
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +68,8 @@ def test_without_any_tick_it_is_not_well(age: Age) -> None:
     assert list(troubles()) == ["tick"]
 
 
-def test_an_old_tick_says_how_long_ago_it_was(age: Age) -> None:
+def test_an_old_tick_says_how_long_ago_it_was(age: Age, clock: Clock) -> None:
+    clock.stop()
     age(LONG)
 
     assert troubles() == {"tick": f"none for {LONG} seconds: beat or every worker has stopped"}

@@ -34,6 +34,7 @@ from batchapp.services.files import upload_intake
 from batchapp.services.imports import import_batch, start_import
 from batchapp.services.lifecycle import retry_in_place
 from batchapp.services.prices import price_table
+from tests.fixtures import Clock
 from tests.make import (
     MODEL,
     answer_line,
@@ -581,8 +582,9 @@ def test_what_cannot_be_followed_is_refused_with_a_sentence(
 
 
 def test_a_provider_that_does_not_answer_is_asked_again_later(
-    provider: Provider, begin: Callable[[str], BatchImport]
+    provider: Provider, begin: Callable[[str], BatchImport], clock: Clock
 ) -> None:
+    clock.stop()
     batch_import = begin(provider.run(request_file(2)))
     provider.before = lambda call, request: httpx.Response(503)
     step(batch_import)

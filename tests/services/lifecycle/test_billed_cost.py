@@ -54,7 +54,8 @@ def test_the_tick_finds_a_batch_that_ended_and_asks(
     assert batch.status == Batch.Status.COMPLETED
 
 
-def test_a_sum_that_is_not_complete_is_asked_for_again(provider: Provider) -> None:
+def test_a_sum_that_is_not_complete_is_asked_for_again(provider: Provider, clock: Clock) -> None:
+    clock.stop()
     batch = finish(make_batch())
     answers: list[dict[str, object]] = [
         {"total_requests": 0},

@@ -233,8 +233,9 @@ def test_rounds_slow_down_as_the_batches_grow_older(
 
 
 def test_a_round_that_fails_changes_nothing_and_comes_again(
-    provider: Provider, running: Running
+    provider: Provider, running: Running, clock: Clock
 ) -> None:
+    clock.stop()
     (provider_batch,) = running(1)
     provider.before = lambda call, request: httpx.Response(500)
 
@@ -287,7 +288,8 @@ def reload(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def test_a_provider_is_left_alone_from_the_third_failure_until_it_answers() -> None:
+def test_a_provider_is_left_alone_from_the_third_failure_until_it_answers(clock: Clock) -> None:
+    clock.stop()
     connection = Connection.objects.get()
     for failures in (1, 2):
         circuit_breaker.record_no_answer(connection, silence())
@@ -303,7 +305,8 @@ def test_a_provider_is_left_alone_from_the_third_failure_until_it_answers() -> N
     assert reload(connection).down_since is None
 
 
-def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> None:
+def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds(clock: Clock) -> None:
+    clock.stop()
     connection = Connection.objects.get()
     past = timezone.now() - timedelta(seconds=1)
     Connection.objects.update(failures=5, down_since=past, backoff_until=past)
@@ -314,7 +317,8 @@ def test_after_a_rest_one_goes_ahead_and_the_others_wait_for_what_it_finds() -> 
     assert circuit_breaker.wait_before_calling(reload(connection))
 
 
-def test_a_longer_silence_means_a_longer_rest_within_bounds() -> None:
+def test_a_longer_silence_means_a_longer_rest_within_bounds(clock: Clock) -> None:
+    clock.stop()
     connection, waits = Connection.objects.get(), []
     for minutes in (0, 2, 60):
         down = timezone.now() - timedelta(minutes=minutes)

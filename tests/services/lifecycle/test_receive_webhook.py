@@ -15,6 +15,7 @@ from batchapp.models import Batch, Connection, ProviderBatch
 from batchapp.sandbox.settings import Settings
 from batchapp.services.lifecycle import prepare
 from batchapp.services.providers import provider_keys
+from tests.fixtures import Clock
 from tests.make import (
     answer_line,
     error_line,
@@ -82,8 +83,9 @@ def test_a_batch_of_which_only_the_webhook_tells_another_end_stays_over(
 
 @pytest.mark.parametrize("status", [404, 503])
 def test_an_ended_batch_is_compared_again_after_a_failure_and_its_answers_come(
-    provider: Provider, over: ProviderBatch, status: int
+    provider: Provider, over: ProviderBatch, status: int, clock: Clock
 ) -> None:
+    clock.stop()
     provider.before = lambda *_: httpx.Response(status)
     recheck(over)
     over.refresh_from_db()

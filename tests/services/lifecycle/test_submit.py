@@ -219,8 +219,10 @@ def test_of_two_batches_with_our_token_the_older_is_kept(
 
 
 def test_a_refused_connection_is_certain_and_needs_no_search(
-    provider: Provider, waiting: ProviderBatch
+    provider: Provider, waiting: ProviderBatch, clock: Clock
 ) -> None:
+    clock.stop()
+
     def refuse(call: str, request: httpx.Request) -> None:
         if call == "POST /v1/batches":
             raise httpx.ConnectError("refused", request=request)
