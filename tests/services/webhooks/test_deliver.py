@@ -551,9 +551,10 @@ def test_chat_programs_get_no_signature_and_their_own_format(receiver: Receiver)
 
 
 def test_a_dead_endpoint_costs_one_attempt_and_the_others_get_all_their_messages(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     """Ticks with the messages of one endpoint that never answers, and of two that do."""
+    clock.stop()
     passed = [0]
 
     def never_end(connection: socket.socket) -> None:
