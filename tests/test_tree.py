@@ -38,7 +38,7 @@ COVERS = {
         *("domain/request_files/formats/bedrock.py", "domain/request_files/formats/gemini.py"),
     },
     "domain/request_files/test_check_file.py": {
-        *("domain/request_files/check_lines.py", "domain/request_files/file_checker.py"),
+        "domain/request_files/check_lines.py",
         *("domain/request_files/findings.py", "domain/request_files/limits.py"),
         *("domain/request_files/line_report.py", "domain/request_files/report.py"),
         "domain/request_files/reading/json_errors.py",

@@ -258,7 +258,7 @@ def compare(data: bytes, chance: random.Random) -> int:
 
 def text_break_of(line: bytes) -> str:
     """Return how a line may belong to a text with a line break in it."""
-    return check_line(line, len(line), LIMITS, explain=False)[0].text_break
+    return check_line(line, len(line), LIMITS, explain=False)[0].common.text_break
 
 
 def correct_everything(data: bytes, chance: random.Random) -> None:

@@ -72,11 +72,14 @@ class OutputSums:
     def __init__(self) -> None:
         self._sums: dict[tuple[str, Expectation], list[int]] = {}
 
-    def add(self, model: str, expectation: Expectation, input_tokens: int) -> None:
+    def add(
+        self, model: str, expectation: Expectation, input_tokens: int, requests: int = 1
+    ) -> None:
+        """Add so many requests with the same expectation, and all their input tokens."""
         sums = self._sums.get((model, expectation))
         if sums is None:
             sums = self._make_sums(model, expectation)
-        sums[0] += 1
+        sums[0] += requests
         sums[1] += input_tokens
 
     def _make_sums(self, model: str, expectation: Expectation) -> list[int]:

@@ -23,7 +23,7 @@ class BrokenText:
 
     def has_part(self, line_report: LineReport) -> bool:
         """Return True if a line goes on with the text: it is no line of its own then."""
-        goes_on = self.line_report is not None and line_report.text_break == "continues"
+        goes_on = self.line_report is not None and line_report.common.text_break == "continues"
         self._is_continued |= goes_on
         return goes_on
 
@@ -31,4 +31,4 @@ class BrokenText:
     def findings(self) -> list[RequestFinding]:
         if self.line_report is None:
             return []
-        return [LINE_BREAK] if self._is_continued else self.line_report.findings
+        return [LINE_BREAK] if self._is_continued else self.line_report.common.findings

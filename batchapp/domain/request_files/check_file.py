@@ -59,8 +59,8 @@ def check(
     """Read ``chunks`` of any size once, and report every finding.
 
     A gzip archive is unpacked on the way. The check keeps some lines in memory, and some dozen
-    bytes per request. ``progress`` is called with the number of lines read, about every thousand
-    lines and at the end.
+    bytes per request. ``progress`` is called with the number of lines read, after each MiB or
+    after a thousand lines if these are more, and at the end.
     """
     unpacked = gunzip.UnpackedFile(chunks, limits)
     head, stream = lines.peek(unpacked, file_type.HEAD_BYTES)
@@ -68,21 +68,18 @@ def check(
     if wrong_type := file_type.find_wrong_type(head):
         return checker.report(sum(map(len, stream)), wrong_type, is_gzip=unpacked.is_gzip)
     counted = lines.CountedChunks(stream)
-    number = offset = last_progress = 0
+    last_progress = 0
     blocks = lines.iter_blocks(counted, lines.BLOCK_BYTES, limits.max_line_bytes)
     with closing(check_blocks(blocks, limits)) as checked_blocks:
         for block, line_reports in checked_blocks:
             if unpacked.finding and block.is_open:
                 break  # the archive broke off in the middle of this line
-            for line_report in line_reports:
-                number += line_report.lines
-                checker.add_line(line_report, number, offset)
-                offset += line_report.length + 1
-                if progress and number - last_progress >= LINES_PER_PROGRESS:
-                    last_progress = number
-                    progress(number)
-    if progress and number > last_progress:
-        progress(number)
+            checker.add_lines(line_reports)
+            if progress and checker.lines - last_progress >= LINES_PER_PROGRESS:
+                last_progress = checker.lines
+                progress(checker.lines)
+    if progress and checker.lines > last_progress:
+        progress(checker.lines)
     return checker.report(counted.size, unpacked.finding, is_gzip=unpacked.is_gzip)
 
 

@@ -10,7 +10,7 @@ from batchapp.domain.request_files.fast.answer_sample import AnswerSample
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
 from batchapp.domain.request_files.findings import FINDINGS_KEPT_PER_CODE, RequestFinding
 from batchapp.domain.request_files.limits import Limits
-from batchapp.domain.request_files.line_report import LineReport, count_tokens
+from batchapp.domain.request_files.line_report import CommonReport, LineReport, count_tokens
 from batchapp.domain.request_files.reading import file_type, lines, meant_json
 from batchapp.domain.request_files.rules import inputs, model_rules, request_line, request_shape
 from batchapp.domain.tokens import counting
@@ -26,6 +26,8 @@ CODES_WITHIN_TEXTS = frozenset(
     }
 )
 
+BLANK = CommonReport(is_blank=True)
+MARKED_BLANK = CommonReport(is_blank=True, has_byte_order_mark=True)
 BLANK_LINES = re.compile(rb"(?m)^(?:[ \t\r\x0b\x0c]*+\n)++")
 
 
@@ -62,7 +64,7 @@ def _check_all(
         yield from _check_lines(lines.Block(data[start : blank.start()]), limits, templates)
         start = blank.end()
         number = data.count(b"\n", blank.start(), start)
-        yield LineReport(start - blank.start() - 1, is_blank=True, lines=number)
+        yield LineReport(BLANK, start - blank.start() - 1, lines=number)
     yield from _check_lines(lines.Block(data[start:]), limits, templates)
 
 
@@ -80,7 +82,8 @@ def _check_lines(
                 explain=explanations_left > 0,
                 answers=templates.answers if templates else None,
             )
-            explanations_left -= not (line_report.is_request or line_report.is_blank)
+            common = line_report.common
+            explanations_left -= not (common.is_request or common.is_blank)
             if row and templates:
                 templates.learn(data, row, line_report)
         yield line_report
@@ -105,22 +108,20 @@ def check_line(
     has_mark = data.startswith(file_type.BOM)
     data = lines.trim(data.removeprefix(file_type.BOM) if has_mark else data)
     if not data:
-        return LineReport(length, is_blank=True, has_byte_order_mark=has_mark), None
+        return LineReport(MARKED_BLANK if has_mark else BLANK, length), None
     if length > limits.max_line_bytes:
         row = request_line.refuse_long_line(data, length, limits)
     else:
         row = request_line.check_request_line(data, limits, explain=explain)
     request = row.request
     if request is None or row.has_error:
-        line_report = LineReport(
-            length,
+        common = CommonReport(
             is_request=request is not None,
             has_byte_order_mark=has_mark,
-            custom_id=row.custom_id,
             findings=row.findings,
             text_break="" if request else _find_text_break(data, row.findings),
         )
-        return line_report, None
+        return LineReport(common, length, row.custom_id), None
     body, url = request["body"], request["url"]
     size = counting.read_input(body, url) if counts_later else counting.measure_input(body, url)
     output = counting.limit_output(body, url)
@@ -131,18 +132,14 @@ def check_line(
         most_tokens = model_rules.most_prompt_tokens(body, url, card)
         if not counts_later and (too_long := model_rules.find_too_long(body, url, card, size)):
             row.findings.append(too_long)
-    line_report = LineReport(
-        length,
+    common = CommonReport(
         is_request=True,
         has_byte_order_mark=has_mark,
         has_error=False,
-        custom_id=row.custom_id,
         findings=row.findings,
-        body_hash=hash(row.body),
         has_carriage_return=b"\r" in data,
         url=url,
         model=body["model"],
-        input_tokens=size.tokens,
         attachments=size.attachments,
         assumed_attachments=size.assumed,
         is_exact=size.is_exact,
@@ -152,13 +149,20 @@ def check_line(
             read=answers.read_length if answers else None,
         ),
         max_output_tokens=output.tokens,
+        inputs=inputs.count_inputs(body["input"]) if url == "/v1/embeddings" else 0,
+        most_tokens=sys.maxsize if most_tokens is None else most_tokens,
+    )
+    line_report = LineReport(
+        common,
+        length,
+        custom_id=row.custom_id,
+        body_hash=hash(row.body),
+        input_tokens=size.tokens,
         shape=request_shape.read_shape(body, url),
         texts=size.texts,
         repeated=size.repeated,
-        most_tokens=sys.maxsize if most_tokens is None else most_tokens,
         vocabulary=size.vocabulary,
         prompt_start=blocks.read_start(body, url) if limits.reads_cache_markers else None,
-        inputs=inputs.count_inputs(body["input"]) if url == "/v1/embeddings" else 0,
     )
     if not counts_later:
         count_tokens([line_report])

@@ -1,6 +1,7 @@
 """Split a file at the ends of lines into spans, each sent as the file of one provider batch."""
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -29,9 +30,9 @@ class Splitter:
     """
 
     def __init__(self, limits: Limits, sent_first: int = 0) -> None:
-        self._sent_first = sent_first
+        self._sent_first = sent_first or sys.maxsize
         self._max_bytes = limits.max_bytes
-        self._max_requests = limits.max_requests or 0
+        self._max_requests = limits.max_requests or sys.maxsize
         self._start = self._end = self._requests = 0
         self._complete_spans = 0
         self.has_oversized_line = False  # a line that alone is larger than a file may be
@@ -48,11 +49,7 @@ class Splitter:
         """
         complete_span = None
         end = start + length + 1
-        if self._requests and (
-            end - self._start > self._max_bytes
-            or self._requests == self._max_requests
-            or (self._requests == self._sent_first and not self._complete_spans)
-        ):
+        if self._requests and not self._takes(end, 1):
             complete_span = self.current_span()
             self._complete_spans += 1
             self._requests = 0
@@ -62,6 +59,26 @@ class Splitter:
         self._end = end
         self._requests += 1
         return complete_span
+
+    def add_all(self, start: int, lengths: Sequence[int]) -> None:
+        """Add lines that follow one another, the first of which begins at ``start``."""
+        end = start + sum(lengths) + len(lengths)
+        if self._requests and self._takes(end, len(lengths)):
+            self._end = end
+            self._requests += len(lengths)
+            return
+        for length in lengths:
+            self.add(start, length)
+            start += length + 1
+
+    def _takes(self, end: int, requests: int) -> bool:
+        """Return True if so many more requests, the last to byte ``end``, fit into the span."""
+        requests += self._requests
+        return (
+            end - self._start <= self._max_bytes
+            and requests <= self._max_requests
+            and (requests <= self._sent_first or self._complete_spans > 0)
+        )
 
     def current_span(self) -> Span | None:
         """Return the incomplete span; None if it has no requests yet."""
@@ -91,10 +108,11 @@ class ModelLines:
         self.start = self.end = start
         self.size = self.requests = 0
 
-    def add(self, start: int, length: int) -> None:
+    def add(self, start: int, length: int, requests: int = 1) -> None:
+        """Add so many lines that follow one another; ``length`` excludes the last line ending."""
         self.end = start + length
         self.size += length + 1
-        self.requests += 1
+        self.requests += requests
 
     def span(self, model: str) -> Span:
         return Span(self.start, self.end - self.start, self.requests, model)
@@ -117,15 +135,31 @@ class ModelSplitter:
         if current is None:
             current = self._open[model] = ModelLines(start)
             self.span_counts[model] = 1
-        elif (
-            current.requests == self._limits.max_requests
-            or current.size + length + 1 > self._limits.max_bytes
-        ):
+        elif not self._takes(current, length, 1):
             complete_span = current.span(model)
             current = self._open[model] = ModelLines(start)
             self.span_counts[model] += 1
         current.add(start, length)
         return complete_span
+
+    def add_all(self, model: str, start: int, lengths: Sequence[int]) -> None:
+        """Add lines of one model that follow one another, the first at ``start``."""
+        current = self._open.get(model)
+        length = sum(lengths) + len(lengths) - 1
+        if current and self._takes(current, length, len(lengths)):
+            current.add(start, length, len(lengths))
+            return
+        for length in lengths:
+            self.add(model, start, length)
+            start += length + 1
+
+    def _takes(self, current: ModelLines, length: int, requests: int) -> bool:
+        """Return True if so many more requests, of ``length`` bytes in all, fit into the span."""
+        most = self._limits.max_requests or sys.maxsize
+        return (
+            current.requests + requests <= most
+            and current.size + length + 1 <= self._limits.max_bytes
+        )
 
     def current_spans(self) -> Iterator[Span]:
         """Yield the incomplete span of each model."""

@@ -69,7 +69,7 @@ def _may_have_secret(block: Block) -> bool:
 def _count(line_reports: list[LineReport]) -> bool:
     """Count the tokens of ``line_reports``; return True if a request may be too long."""
     count_tokens(line_reports)
-    return any(line_report.input_tokens > line_report.most_tokens for line_report in line_reports)
+    return any(row.input_tokens > row.common.most_tokens for row in line_reports)
 
 
 def _finish(task: Task, limits: Limits) -> tuple[Block, list[LineReport]]:

@@ -5,6 +5,7 @@ needs 181 MiB more than that of one line, 60 MiB of which are the vocabulary.
 """
 
 from array import array
+from collections.abc import Iterable
 
 INITIAL_SLOTS = 1024  # must be a power of two, and stays one
 
@@ -51,6 +52,16 @@ class FirstLines:
         if len(hashes) * 2 > mask:
             self._grow()
         return line
+
+    def add_new(self, keys: Iterable[int], line: int) -> bool:
+        """Add the keys of consecutive lines from ``line`` on, up to a key of an earlier line.
+
+        Return True if there was no such key. Adding the same lines again changes nothing.
+        """
+        for number, key in enumerate(keys, line):  # noqa: SIM110  # a generator takes longer
+            if self.setdefault(key, number) != number:
+                return False
+        return True
 
     def _grow(self) -> None:
         factor = 4 if len(self._slots) < SMALL else 2

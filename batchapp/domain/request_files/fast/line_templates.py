@@ -1,7 +1,8 @@
 """Check lines that equal an earlier line except for the custom_id and their texts.
 
 Gain: a line of 1,600 bytes that fits a template takes 7 µs (a system prompt and a question) to
-11 µs (six turns), without a template 50 µs, where decoding it takes 2 µs.
+12 µs (six turns, or a system prompt of its own), without a template 50 µs, where decoding it takes
+2 µs.
 
 Most files are written by one program, so their lines differ in nothing else. Replacing one JSON
 string by another string changes nothing around it. What the check of one line found is therefore
@@ -20,7 +21,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from batchapp.domain.answer_lengths.asked_answers import expect_again, has_form
-from batchapp.domain.answer_lengths.expectation import Expectation
 from batchapp.domain.prompt_cache.blocks import read_start
 from batchapp.domain.request_files.fast.answer_sample import AnswerSample, Sample
 from batchapp.domain.request_files.fast.line_layout import Layout, find_layout, replace_strings
@@ -86,7 +86,7 @@ class LineTemplates:
         made, request = len(self._templates), row.request
         if made == MAX_TEMPLATES or made > 1 + self._hits // HITS_PER_TEMPLATE:
             return
-        has_secret = any(finding.code == "secret" for finding in line_report.findings)
+        has_secret = any(finding.code == "secret" for finding in line_report.common.findings)
         if request is None or has_secret or len(data) > MAX_LINE_BYTES:
             return
         texts = _find_independent_texts(request["body"], line_report)
@@ -126,20 +126,17 @@ class LineTemplate:
         )
         self._id_to_body = layout.body[0] - layout.strings[0][1]
         self._after_body = len(data) - layout.body[1]
-        self._line_report, self._body, self._places = line_report, request["body"], texts.places
+        self._common, self._shape = line_report.common, line_report.shape
+        self._body, self._places = request["body"], texts.places
         self._add_text, self._other = texts.add, texts.other
         self._prompt = Prompt(texts.other.vocabulary)
-        self._instructions = [
-            (number, place.holder, place.field)
-            for number, place in enumerate(texts.places)
-            if place.role in request_shape.INSTRUCTION_ROLES
-        ]
         self._roles = [place.role for place in texts.places]
-        self._shape = line_report.shape
-        self._expectation = line_report.expectation
+        self._fields = request_shape.write_fields(self._body)
+        self._instructions = request_shape.read_instructions(self._body)
+        self._own_instructions = _find_own_instructions(self._body, texts.places)
         # What one line asks for in instructions of its own says nothing of the other lines.
-        self._is_fixed = line_report.expectation.is_fixed and (
-            not self._instructions or has_form(self._body, line_report.url)
+        self._is_fixed = self._common.expectation.is_fixed and (
+            not self._own_instructions or has_form(self._body, self._common.url)
         )
         self._sample = Sample()
         self.is_narrowed, self.is_used = False, True
@@ -148,7 +145,7 @@ class LineTemplate:
             own_messages = [place.holder for place in texts.places]
             # What lines differ in although two of them agree elsewhere is rarely shared.
             most = 1 if has_own_texts else len(own_messages)
-            self._start = read_start(self._body, line_report.url, own_messages, most)
+            self._start = read_start(self._body, self._common.url, own_messages, most)
         self._own_starts = self._start.own_texts if self._start else 0
 
     def find_strings(self, data: bytes) -> list[bytes]:
@@ -179,36 +176,23 @@ class LineTemplate:
             return None
         if is_blank(custom_id):
             return None
-        learned, prompt = self._line_report, self._prompt
+        prompt = self._prompt
         prompt.tokens = self._other.tokens
         prompt.texts, prompt.repeated = self._other.texts[:], self._other.repeated[:]
         for role, text in zip(self._roles, texts, strict=True):
             if is_blank(text) or not self._add_text(role, text, prompt):
                 return None
-        shape = self._read_shape(texts) if self._instructions else learned.shape
-        return LineReport(
+        if not self._is_fixed and self._sample.takes_next():
+            self._expect_again(texts)
+        return LineReport(  # by position for speed: this runs for every line
+            self._common,
             len(data),
-            False,  # noqa: FBT003  # by position for speed: this runs for every line
-            True,  # noqa: FBT003
-            learned.has_byte_order_mark,
-            False,  # noqa: FBT003
             custom_id,
-            learned.findings,
             hash(body),
-            learned.has_carriage_return,
-            learned.url,
-            learned.model,
             prompt.tokens,
-            learned.attachments,
-            learned.assumed_attachments,
-            learned.is_exact,
-            self._expectation if self._is_fixed else self._expect(texts),
-            learned.max_output_tokens,
-            shape,
-            learned.inputs,
+            self._read_shape(texts) if self._own_instructions else self._shape,
             prompt.texts,
             prompt.repeated,
-            learned.most_tokens,
             prompt.vocabulary,
             self._start.fill(texts) if self._start and self._own_starts > 1 else self._start,
             texts[0] if self._own_starts == 1 else "",
@@ -236,39 +220,49 @@ class LineTemplate:
         own_layout = Layout(list(compress(layout.strings, [True, *is_own])), layout.body)
         return LineTemplate(data, own_layout, line_report, request, texts, has_own_texts=True)
 
-    def _expect(self, texts: Sequence[str]) -> Expectation:
-        """Return the expected output of a request with ``texts``, or of one shortly before it."""
-        if self._sample.takes_next():
-            for place, text in zip(self._places, texts, strict=True):
-                if place.role not in request_shape.INSTRUCTION_ROLES:  # ``_read_shape`` set these
-                    place.holder[place.field] = text
-            url = self._line_report.url
-            self._expectation = expect_again(self._expectation, self._body, url)
-        return self._expectation
+    def _expect_again(self, texts: Sequence[str]) -> None:
+        """Expect of this line and the lines after it the output of a request with ``texts``."""
+        for place, text in zip(self._places, texts, strict=True):
+            place.holder[place.field] = text
+        earlier = self._common.expectation
+        expectation = expect_again(earlier, self._body, self._common.url)
+        if expectation is not earlier:
+            self._common = msgspec.structs.replace(self._common, expectation=expectation)
 
     def _read_shape(self, texts: Sequence[str]) -> request_shape.AnyShape:
-        """Return the shape of a request with ``texts``, whose instructions are mostly the same."""
-        is_changed = False
-        for number, holder, field in self._instructions:
-            if holder[field] != texts[number]:
-                holder[field] = texts[number]
-                is_changed = True
-        if is_changed:
-            self._shape = request_shape.read_shape(self._body, self._line_report.url, self._shape)
-        return self._shape
+        """Return the shape of a request with ``texts``."""
+        instructions = [*self._instructions]
+        for position, number in self._own_instructions:
+            instructions[position] = texts[number]
+        return request_shape.make_shape(self._common.url, tuple(instructions), self._fields)
+
+
+def _find_own_instructions(
+    body: dict[str, Any], places: Sequence[PlainText]
+) -> list[tuple[int, int]]:
+    """Return the position among the instructions, and the number among ``places``, of a text."""
+    length = len(request_shape.read_instructions(body))
+    numbers = {id(place.holder): number for number, place in enumerate(places)}
+    messages = body.get("messages", ())[:length] if length else ()
+    return [
+        (position, numbers[id(message)])
+        for position, message in enumerate(messages)
+        if id(message) in numbers
+    ]
 
 
 def _find_independent_texts(
     body: dict[str, Any], line_report: LineReport
 ) -> IndependentTexts | None:
     """Find the texts whose tokens are a part of their own of what ``line_report`` counts."""
-    add, vocabulary = text_writer(body, line_report.url), line_report.vocabulary
-    if not add or not vocabulary or not line_report.is_exact:
+    url, vocabulary = line_report.common.url, line_report.vocabulary
+    add = text_writer(body, url)
+    if not add or not vocabulary or not line_report.common.is_exact:
         return None
     tokens = line_report.input_tokens
     texts, repeated = Counter(line_report.texts), Counter(line_report.repeated)
     places = []
-    for place in find_texts(body, line_report.url):
+    for place in find_texts(body, url):
         prompt = Prompt(vocabulary)
         if is_blank(place.text):
             return None
@@ -312,7 +306,8 @@ def _is_proven(
 
 def _is_sum(body: dict[str, Any], texts: IndependentTexts, line_report: LineReport) -> bool:
     """Return True if the input of ``body`` is that of ``texts`` and the other input together."""
-    size, other = read_input(body, line_report.url), texts.other
+    common, other = line_report.common, texts.other
+    size = read_input(body, common.url)
     prompt = Prompt(other.vocabulary)
     for place in texts.places:
         texts.add(place.role, place.text, prompt)
@@ -321,6 +316,5 @@ def _is_sum(body: dict[str, Any], texts: IndependentTexts, line_report: LineRepo
         and size.tokens == other.tokens + prompt.tokens
         and Counter(size.texts) == Counter(other.texts + prompt.texts)
         and Counter(size.repeated) == Counter(other.repeated + prompt.repeated)
-        and (size.attachments, size.assumed)
-        == (line_report.attachments, line_report.assumed_attachments)
+        and (size.attachments, size.assumed) == (common.attachments, common.assumed_attachments)
     )

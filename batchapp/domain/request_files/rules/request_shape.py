@@ -23,6 +23,9 @@ FIELDS = (
 )
 
 
+Instructions = tuple[str | tuple[str], ...]
+
+
 class Shape(NamedTuple):
     """A shape that is not hashed yet, because most shapes of a file never need to be.
 
@@ -34,7 +37,7 @@ class Shape(NamedTuple):
     """
 
     url: str
-    instructions: tuple[str | tuple[str], ...]
+    instructions: Instructions
     fields: str
 
 
@@ -48,22 +51,24 @@ def hash_shape(body: Mapping[str, Any], url: str) -> str:
     return _hash(read_shape(body, url))
 
 
-def read_shape(body: Mapping[str, Any], url: str, like: AnyShape = "") -> AnyShape:
-    """Return the shape of a request, equal to that of another if both have the same hash.
-
-    ``like`` may be the shape of a request with the same ``FIELDS``, which are then not written.
-    """
+def read_shape(body: Mapping[str, Any], url: str) -> AnyShape:
+    """Return the shape of a request, equal to that of another if both have the same hash."""
     if url == "/v1/embeddings":
         return ""
-    if isinstance(like, Shape):
-        return _bounded(Shape(url, _read_instructions(body), like.fields))
-    fields = "".join([f", {(name, body[name])!r}" for name in FIELDS if name in body])
-    return _bounded(Shape(url, _read_instructions(body), fields))
+    return make_shape(url, read_instructions(body), write_fields(body))
 
 
-def _bounded(shape: Shape) -> AnyShape:
-    texts = sum([len(text if isinstance(text, str) else text[0]) for text in shape.instructions])
-    return shape if texts + len(shape.fields) <= MAX_WRITTEN else _hash(shape)
+def make_shape(url: str, instructions: Instructions, fields: str) -> AnyShape:
+    """Return the shape of a request that is no embedding."""
+    size = len(fields)
+    for content in instructions:
+        size += len(content if isinstance(content, str) else content[0])
+    shape = Shape(url, instructions, fields)
+    return shape if size <= MAX_WRITTEN else _hash(shape)
+
+
+def write_fields(body: Mapping[str, Any]) -> str:
+    return "".join([f", {(name, body[name])!r}" for name in FIELDS if name in body])
 
 
 def _hash(shape: AnyShape) -> str:
@@ -77,7 +82,7 @@ def _hash(shape: AnyShape) -> str:
     return hashlib.blake2b(data, digest_size=LENGTH // 2).hexdigest()
 
 
-def _read_instructions(body: Mapping[str, Any]) -> tuple[str | tuple[str], ...]:
+def read_instructions(body: Mapping[str, Any]) -> Instructions:
     """Return the contents of the messages before the first message of another role."""
     contents: list[str | tuple[str]] = []
     messages = body.get("messages", body.get("input"))
@@ -96,12 +101,12 @@ class ShapeCounts:
     def __init__(self) -> None:
         self._counts: dict[str, Counter[AnyShape]] = {}
 
-    def add(self, model: str, shape: AnyShape) -> None:
+    def add(self, model: str, shape: AnyShape, requests: int = 1) -> None:
         counts = self._counts.get(model)
         if counts is None:
             counts = self._counts[model] = Counter()
         if shape in counts or len(counts) < MAX_SHAPES_PER_MODEL:
-            counts[shape] += 1
+            counts[shape] += requests
 
     def most_common(self, model: str, requests: int) -> str:
         """Return the shape that more than half of the ``requests`` have; "" if there is none."""

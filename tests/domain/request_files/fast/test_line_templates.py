@@ -222,7 +222,7 @@ def test_the_answers_that_lines_ask_for_are_read_from_their_texts_from_time_to_t
 
     [(_, line_reports)] = check_blocks([block], LIMITS)
 
-    words = Counter(line_report.expectation.length.words for line_report in line_reports)
+    words = Counter(line_report.common.expectation.length.words for line_report in line_reports)
     assert words.keys() == {"yes or no", "2 sentences"}
     assert words["yes or no"] == pytest.approx(2_000, abs=READ_EVERY)
 
@@ -275,5 +275,5 @@ def test_the_answers_that_instructions_of_their_own_ask_for_are_read_from_time_t
 
     line_reports = report_together([line(number) for number in range(3 * READ_EVERY)])
 
-    words = Counter(line_report.expectation.length.words for line_report in line_reports)
+    words = Counter(line_report.common.expectation.length.words for line_report in line_reports)
     assert words["50 words"] == pytest.approx(2 * READ_EVERY, abs=5)
