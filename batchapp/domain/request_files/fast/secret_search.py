@@ -34,9 +34,8 @@ def _find_candidates(data: bytes) -> Iterator[int]:
     for offset in range(0, len(data), WINDOW):
         window = data[offset : offset + WINDOW + GROUP * (GROUPS + 1)]
         values = np.frombuffer(window + b" " * (2 * GROUP - len(window) % GROUP), np.uint8)
-        # Word characters, and some more: all of ASCII from "/" on. Other bytes are negative.
-        is_word = values.view(np.int8) > ord(".")
-        is_word |= values == ord("-")
+        # Word characters, and some more: all of ASCII from "-" on. Other bytes are negative.
+        is_word = values.view(np.int8) >= ord("-")
         is_group = is_word.view(np.uint32) == WHOLE_GROUP
         is_long = is_group[: 1 - GROUPS].copy()
         for number in range(1, GROUPS):
