@@ -137,6 +137,7 @@ from tests.fixtures import (  # noqa: E402
     project,  # noqa: F401
     provider,  # noqa: F401
     running,  # noqa: F401
+    stopped_clock,  # noqa: F401
     user,  # noqa: F401
     woken,  # noqa: F401
 )

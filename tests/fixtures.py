@@ -129,3 +129,10 @@ class Clock:
 def clock() -> Iterator[Clock]:
     with time_machine.travel(timezone.now()) as traveller:
         yield Clock(traveller)
+
+
+@pytest.fixture
+def stopped_clock(clock: Clock) -> Clock:
+    """The clock stands for the whole test, so that no midnight falls into it."""
+    clock.stop()
+    return clock

@@ -27,7 +27,7 @@ from tests.make import (
     writer_in,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stopped_clock")]
 TEN = BudgetSettings(Decimal(10), Budget.Over.STOP, (50, 80, 100))
 
 

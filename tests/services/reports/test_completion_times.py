@@ -11,7 +11,7 @@ from batchapp.services.reports.cost_report import portal_today
 from batchapp.services.reports.scope import Scope
 from tests.make import MODEL, finish, make_administrator, make_batch, make_key, make_upload
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stopped_clock")]
 
 HOUR = timedelta(hours=1)
 
