@@ -8,6 +8,7 @@ from batchapp.api import errors
 from batchapp.api.portal_api import REFUSED
 from batchapp.domain.refused import Refusal
 from batchapp.presenters import guide
+from config import wsgi_bridge
 from tests.documents import section, table_rows
 from tests.variables import ROOT
 
@@ -36,6 +37,7 @@ def test_the_guide_has_every_code_of_an_error():
     files = sorted((ROOT / "batchapp/api").glob("*.py"))
     found = {code for file in files for code in codes_in(ast.parse(file.read_text()))}
     found |= {code for code, _ in errors.KNOWN.values()} | {code.value for code in REFUSED}
+    found |= {code for code, _ in wsgi_bridge.REFUSALS.values()}
     rows = table_rows(section(guide.FOLDER / "scripts.md", "When it is refused"))
 
     told = [code for _, codes, _ in rows for code in re.findall(r"`(\w+)`", codes)]

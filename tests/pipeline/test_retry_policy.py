@@ -254,9 +254,9 @@ def test_a_refusal_of_the_file_or_the_account_is_not_repeated_for_ever(
 def test_a_batch_too_large_for_the_account_leaves_its_slot_to_others(
     provider: Provider, clock: Clock
 ) -> None:
-    clock.stop()  # the large one would come first again as soon as it is due
     project = make_project(connection=make_connection(max_active=1))
     large, small = (make_batch(project).provider_batches.get() for _ in range(2))
+    clock.stop()  # the large one would come first again as soon as it is due
     run_step(large), run_step(small)
     refuse(provider, httpx.Response(429, json={"message": FINAL_429}), "POST /v1/batches")
     advance(large)
