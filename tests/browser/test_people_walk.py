@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.chromium import ON_ONE_STACK
 from tests.browser.people_walk import (
     PASSWORD,
     Walk,
@@ -31,7 +32,7 @@ from tests.browser.people_walk import (
 from tests.identity_provider import identity_provider, know
 from tests.processes.portal import KEY, portal, until
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, ON_ONE_STACK]
 
 ADDRESSES = {
     name: f"{name.lower()}@example.com" for name in ("Ada", "Olga", "Edgar", "Vera", "Otto")

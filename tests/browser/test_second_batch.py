@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import answered_text
+from tests.browser.chromium import ON_ONE_STACK, answered_text
 from tests.browser.test_journey import reviews
 from tests.browser.test_pages import OVERFLOW
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, ON_ONE_STACK]
 REVIEWS = 12
 
 

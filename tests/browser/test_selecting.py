@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.chromium import ON_ONE_STACK
 from tests.browser.people_walk import request_file
 from tests.processes.portal import Portal
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, ON_ONE_STACK]
 
 
 def test_batches_are_ticked_by_keyboard_tagged_and_found_again_by_a_saved_view(
