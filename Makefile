@@ -10,8 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL -u STORAGE_URL
 UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
 GALLERY := $(PYTEST) -m "gallery" -n 2 --dist worksteal
-# A file's tests share a portal, and wait more than they work. A run that fails names the failures
-# of both parts.
+# A file's tests share a portal, and wait more than they work.
 REAL := $(PYTEST) -m "(processes or browser) and not gallery" -n 3 --dist loadfile --no-loadscope-reorder
 RAILS_PIP = $(PIP:$(BIN)/%=.venv-rails/bin/%)
 # Of the Pythons on PATH and of pyenv the newest; one that is only a stub of pyenv does not start.
@@ -55,6 +54,7 @@ checks: .venv/developing # migrations and what Django asks of a deployment
 	$(EMBEDDED) DATA_DIR=var/check PUBLIC_URL=https://portal.example.com \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
+# Of a lane that fails, both parts name their failures.
 embedded: .venv/developing # the suite on SQLite and files, without the gallery
 	$(EMBEDDED) sh -c '$(UNIT) -p tests.floors; unit=$$?; $(REAL) && exit $$unit'
 

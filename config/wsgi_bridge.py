@@ -53,7 +53,7 @@ class ClientGone(OSError):
     """The client closed the connection, or neither sent nor read anything for too long."""
 
 
-# Why the application is not asked -> the words for the client.
+# HTTP status of a refusal that the bridge gives itself -> code and words for the client.
 REFUSALS = {
     408: ("timeout", "The body did not come in time."),
     503: ("too_many_uploads", "Too many files are being sent just now. Try again in a minute."),

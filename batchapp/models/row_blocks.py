@@ -22,8 +22,8 @@ def in_order(rows: QuerySet[Row]) -> Iterator[Row]:
     pks = list(rows.values_list("pk", flat=True))
     for start in range(0, len(pks), ROWS_AT_ONCE):
         block = pks[start : start + ROWS_AT_ONCE]
-        found = rows.order_by().in_bulk(block)
-        yield from (found[pk] for pk in block if pk in found)
+        by_pk = rows.order_by().in_bulk(block)
+        yield from (by_pk[pk] for pk in block if pk in by_pk)
 
 
 def newest_first(rows: QuerySet[Row], moment: str) -> Iterator[Row]:

@@ -46,7 +46,7 @@ def test_every_row_comes_once_and_in_order(people: Any) -> None:
 
 
 def test_no_query_is_open_between_blocks(people: Any) -> None:
-    """What is written meanwhile is seen, and a row that is gone is left out."""
+    """Rows that are written meanwhile are read, and deleted ones are left out."""
     first, *others = keys(people.order_by("pk"))
     ways = [in_order(people.order_by("pk")), by_key(people)]
     begun = [next(way).pk for way in ways]

@@ -32,12 +32,12 @@ def direct_groups(part: Part) -> dict[str, dict[Any, DirectSum]]:
 
     One query gives them all. A request has no cost centre, so its cost centre is "".
     """
-    found = {by: defaultdict[Any, DirectSum](DirectSum) for by in (*GROUPS, "cost_centre")}
+    sums = {by: defaultdict[Any, DirectSum](DirectSum) for by in (*GROUPS, "cost_centre")}
     for keys, added in _requests(part).sum_by(*GROUPS.values()):
         for by, key in zip(GROUPS, keys, strict=True):
-            found[by][key] += added
-        found["cost_centre"][""] += added
-    return {by: dict(sums) for by, sums in found.items()}
+            sums[by][key] += added
+        sums["cost_centre"][""] += added
+    return {by: dict(by_key) for by, by_key in sums.items()}
 
 
 def direct_sums(projects: frozenset[UUID] | None) -> dict[date, DirectSum]:

@@ -111,13 +111,13 @@ def sum_by_each(part: Part, names: Sequence[str]) -> dict[str, list[Total]]:
     # Few batches run again after their month is closed.
     changed = _changed_lines(part) if part.is_open else []
     direct = direct_groups(part)
-    found = {}
+    totals_by: dict[str, list[Total]] = {}
     for by in names:
         totals = _totals(part, by, changed)
         for key, added in direct[by].items():
             totals[key].direct = added
-        found[by] = _sorted(part, by, totals)
-    return found
+        totals_by[by] = _sorted(part, by, totals)
+    return totals_by
 
 
 def _totals(
