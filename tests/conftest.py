@@ -67,7 +67,7 @@ def django_db_setup(
     if server:
         from tests import postgres  # noqa: PLC0415  # takes a quarter of a second to import
 
-        postgres.create_database(server, name)
+        postgres.stop_autovacuum(postgres.create_database(server, name))
     else:
         shutil.copy(migrated_database(), name)
         # Threads that race for the lock on a busy machine do not get it in turn.
