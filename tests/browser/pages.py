@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 
+import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from tests.browser.chromium import LONGEST_WAIT
@@ -580,6 +581,16 @@ class Gallery:
             page.locator("dialog[open] h1").wait_for()
         return response.status
 
+    def answer(self, client: httpx.Client, page_state: PageState) -> httpx.Response:
+        """Return what the page's address answers, redirects followed, without a browser."""
+        session = self.sessions.get(page_state.person, "")
+        headers = {"Cookie": f"csrftoken={32 * 'a'}; sessionid={session}"}
+        path = self.path_of(page_state)
+        if page_state.posts is None:
+            return client.get(path, headers=headers, follow_redirects=True)
+        headers |= _headers_of_form(page_state, self.url)
+        return client.post(path, content=page_state.posts, headers=headers, follow_redirects=True)
+
     def change(self, code: str) -> str:
         """Run Python ``code`` in the portal, as a worker might; return its output."""
         return self.console.run("shell", "--no-imports", "--command", code)
@@ -601,9 +612,13 @@ class Gallery:
         return Path(self.log.name).read_text()[-4000:]
 
 
-def _posted(route: Route, page_state: PageState, origin: str) -> None:
+def _headers_of_form(page_state: PageState, origin: str) -> dict[str, str]:
     kind = "application/x-www-form-urlencoded" if page_state.status == 403 else FORM
-    headers = route.request.headers | {"content-type": kind, "origin": origin}
+    return {"content-type": kind, "origin": origin}
+
+
+def _posted(route: Route, page_state: PageState, origin: str) -> None:
+    headers = route.request.headers | _headers_of_form(page_state, origin)
     route.fulfill(response=route.fetch(method="POST", headers=headers, post_data=page_state.posts))
 
 

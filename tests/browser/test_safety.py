@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 from playwright.sync_api import Browser, Route
+from selectolax.lexbor import LexborHTMLParser
 
 from tests.browser.chromium import ON_ONE_STACK
 from tests.browser.hostile import ATTACK
@@ -38,16 +39,18 @@ def stranger(showroom: Gallery) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("page_state", [each for each in PAGES if each.posts is None], ids=str)
-def test_a_page_is_not_framed_not_kept_by_others_and_carries_no_code(
+@pytest.mark.parametrize("page_state", PAGES, ids=str)
+def test_a_page_is_whole_as_sent_not_framed_not_kept_by_others_and_carries_no_code(
     showroom: Gallery, stranger: httpx.Client, page_state: PageState
 ) -> None:
-    session = showroom.sessions.get(page_state.person, "")
+    """As it was sent, before any script, a page has its content and its heading."""
+    answer = showroom.answer(stranger, page_state)
 
-    answer = stranger.get(showroom.path_of(page_state), headers={"Cookie": f"sessionid={session}"})
-
+    page = LexborHTMLParser(answer.content)
     said = answer.headers
     policy = said["Content-Security-Policy"]
+    assert answer.status_code == page_state.status
+    assert (len(page.css("main")), len(page.css("main h1"))) == (1, 1)
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy

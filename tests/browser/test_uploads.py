@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.browser.axe import RULES, RUN
+from tests.browser.axe import ALL, RUN
 from tests.browser.chromium import LONGEST_WAIT, ON_ONE_STACK, wait_until
 from tests.make import request_file
 from tests.processes.portal import PASSWORD, Portal
@@ -446,7 +446,7 @@ def test_axe_finds_nothing_in_a_queue(page: Page) -> None:
 
     expect(row(page, "one.jsonl")).to_contain_text("Ready: 2 requests", timeout=PATIENCE)
     page.evaluate(Axe().axe_script)
-    assert page.evaluate(RUN, RULES) == []
+    assert page.evaluate(RUN, ALL) == []
 
 
 def test_a_file_sent_for_a_batch_leads_to_it(page: Page, tmp_path: Path) -> None:
