@@ -9,12 +9,13 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.validators import URLValidator, validate_email
 from django.db import transaction
 from django.utils.text import slugify
 
 from batchapp.access import OPERATOR
+from batchapp.management.command import BaseCommand
 from batchapp.models import (
     DOUBLEWORD_URL,
     Connection,

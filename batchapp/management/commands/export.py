@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchapp.domain.results.export_settings import ExportSettings
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import batch_of, reader_of
 from batchapp.management.progress_bar import Bar
 from batchapp.management.results import OUTCOMES, add_filter_options, columns_of, filter_of

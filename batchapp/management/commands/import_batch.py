@@ -6,10 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchapp import tasks
 from batchapp.forms.batches.batch_imports import read_id
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import key_of, member_of, project_of
 from batchapp.models import BatchImport
 from batchapp.presenters.problem_text import problem_text

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchapp.domain.refused import Refused
 from batchapp.domain.results.outcome import Outcome
@@ -16,6 +16,7 @@ from batchapp.domain.tables.read_options import QUOTINGS, SEPARATORS, ReadOption
 from batchapp.domain.tables.read_process import TableTotals
 from batchapp.domain.tables.row_requests import PromptSettings
 from batchapp.domain.tables.table_reader import name_columns
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import batch_of, reader_of
 from batchapp.management.request_file import RequestFile
 from batchapp.management.results import (

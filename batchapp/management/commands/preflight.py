@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
 from batchapp.domain.money.estimate import Estimate
 from batchapp.domain.request_files import check_file
 from batchapp.domain.request_files.check_file import Limits, Report
+from batchapp.management.command import BaseCommand
 from batchapp.management.corrections import add_correction_arguments, write_corrected_file
 from batchapp.models import Connection, Project
 from batchapp.models.providers.connection import DOUBLEWORD_URL
@@ -31,7 +32,6 @@ class Command(BaseCommand):
         "write a corrected file, and check that. "
         "The exit status is 0 if it can be sent, 1 if it has errors, 2 if it cannot be read."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="a .jsonl file, or - for standard input")

@@ -4,10 +4,11 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from batchapp import tasks
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import batch_of, project_of
 from batchapp.models import Batch, RetentionRule
 from batchapp.models.batches.purge import DOWNLOAD_GRACE

@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchapp.domain.refused import Refused
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import batch_of
 from batchapp.models import StaleRow
 from batchapp.pipeline.rebuild_batch import rebuild_batch

@@ -4,7 +4,7 @@ import uuid
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from batchapp import tasks
 from batchapp.access import NotAllowed
@@ -16,6 +16,7 @@ from batchapp.domain.results.retry_selection import (
     MAX_TEMPERATURE,
     Selection,
 )
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import add_label_options, batch_of, labels_of, member_of
 from batchapp.models import Upload
 from batchapp.presenters.approval_text import waiting_text

@@ -3,8 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from batchapp.management.command import BaseCommand
 from batchapp.models import AuditEvent, AuditKind
 from batchapp.services.secrets.rotate_secrets import Column, rotate_secrets
 from batchapp.templatetags.words import count

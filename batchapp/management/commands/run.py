@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files import File
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from batchapp import tasks
 from batchapp.access import NotAllowed
 from batchapp.domain.refused import Refused
 from batchapp.domain.reuse.reuse_plan import ReuseChoice
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import (
     add_label_options,
     batch_of,

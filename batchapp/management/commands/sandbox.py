@@ -3,14 +3,14 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from batchapp.management.command import BaseCommand
 from batchapp.sandbox.command_line import NAMES, add_options, run
 
 
 class Command(BaseCommand):
     help = "Run a local sandbox of the provider's batch API."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_options(parser)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from batchapp.management.command import BaseCommand
 from batchapp.management.options import project_of
 from batchapp.management.progress_bar import Bar
 from batchapp.models import AuditSeal, Batch, Project
