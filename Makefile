@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 EMBEDDED := env -u DATABASE_URL -u BROKER_URL -u CACHE_URL -u STORAGE_URL
 UNIT := $(PYTEST) -m "not processes and not browser" -n 2 --dist worksteal
 # Only the files that name a marker: to import the thousand others takes half a minute a worker.
-MARKED = $$(grep -rlE --include='test_*.py' 'mark\.($1)' tests)
+MARKED = $$(grep -rlE --include="test_*.py" "mark\.($1)" tests)
 GALLERY = $(PYTEST) -m "gallery" -n 2 --dist worksteal $(call MARKED,gallery)
 # A file's tests share a portal, and wait more than they work.
 REAL = $(PYTEST) -m "(processes or browser) and not gallery" -n 3 --dist loadfile \
