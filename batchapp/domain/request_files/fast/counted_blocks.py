@@ -11,6 +11,7 @@ A block that may have secrets or requests too long for their model is checked li
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 
 from batchapp.domain.request_files.check_lines import check_block, check_block_thoroughly
 from batchapp.domain.request_files.fast.line_templates import LineTemplates
@@ -34,26 +35,46 @@ Task = tuple[Block, list[LineReport], Future[bool]]
 def check_blocks(
     blocks: Iterable[Block], limits: Limits
 ) -> Generator[tuple[Block, list[LineReport]], None, None]:
-    """Yield every block with its line reports, in the order of ``blocks``."""
+    """Yield every block with its line reports, in the order of ``blocks``.
+
+    A file of one block is counted at once: for most files, to start threads takes longer.
+    """
+    rest = iter(blocks)
+    first_two = list(islice(rest, 2))
+    if len(first_two) < 2:
+        templates = LineTemplates(limits)
+        for block in first_two:
+            line_reports = _check(block, limits, templates)
+            yield _finish(block, line_reports, limits, has_long=_count(line_reports))
+        return
+    yield from _check_beside_threads(chain(first_two, rest), limits)
+
+
+def _check_beside_threads(
+    blocks: Iterable[Block], limits: Limits
+) -> Generator[tuple[Block, list[LineReport]], None, None]:
     executor = ThreadPoolExecutor(THREADS, "count-tokens")
     templates = LineTemplates(limits)
     tasks: deque[Task] = deque()
     waiting_bytes = 0
     try:
         for block in blocks:
-            if _may_have_secret(block):
-                line_reports = check_block_thoroughly(block, limits)
-            else:
-                line_reports = check_block(block, limits, templates)
+            line_reports = _check(block, limits, templates)
             tasks.append((block, line_reports, executor.submit(_count, line_reports)))
             waiting_bytes += len(block.data)
             while tasks and (waiting_bytes > MAX_WAITING_BYTES or tasks[0][2].done()):
                 waiting_bytes -= len(tasks[0][0].data)
-                yield _finish(tasks.popleft(), limits)
+                yield _finish_task(tasks.popleft(), limits)
         while tasks:
-            yield _finish(tasks.popleft(), limits)
+            yield _finish_task(tasks.popleft(), limits)
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _check(block: Block, limits: Limits, templates: LineTemplates) -> list[LineReport]:
+    if _may_have_secret(block):
+        return check_block_thoroughly(block, limits)
+    return check_block(block, limits, templates)
 
 
 def _may_have_secret(block: Block) -> bool:
@@ -72,8 +93,12 @@ def _count(line_reports: list[LineReport]) -> bool:
     return any(row.input_tokens > row.common.most_tokens for row in line_reports)
 
 
-def _finish(task: Task, limits: Limits) -> tuple[Block, list[LineReport]]:
+def _finish_task(task: Task, limits: Limits) -> tuple[Block, list[LineReport]]:
     block, line_reports, has_long = task
-    if has_long.result():
-        line_reports = check_block_thoroughly(block, limits)
-    return block, line_reports
+    return _finish(block, line_reports, limits, has_long=has_long.result())
+
+
+def _finish(
+    block: Block, line_reports: list[LineReport], limits: Limits, *, has_long: bool
+) -> tuple[Block, list[LineReport]]:
+    return block, check_block_thoroughly(block, limits) if has_long else line_reports
