@@ -38,6 +38,10 @@ HITS_PER_TEMPLATE = 4  # hits that pay for the making of one more template, afte
 MAX_TEXTS = 100  # in a template; a longer conversation is checked by itself
 MAX_LINE_BYTES = 64 * 1024  # of a template; a longer line gains little
 
+# Instructions of a template whose shapes are read: more than a file counts of a model, because
+# a repeated request does not count. Gain: a line with a system prompt of its own takes 1 µs less.
+MAX_INSTRUCTIONS = 4 * request_shape.MAX_SHAPES_PER_MODEL
+
 # A custom_id without escapes, which is valid unless it is blank.
 PLAIN_ID = re.compile(rb'"[!#-[\]-~\x80-\xff][ !#-[\]-~\x80-\xff]{0,63}"')
 
@@ -134,6 +138,7 @@ class LineTemplate:
         self._fields = request_shape.write_fields(self._body)
         self._instructions = request_shape.read_instructions(self._body)
         self._own_instructions = _find_own_instructions(self._body, texts.places)
+        self._known_instructions: set[str | tuple[str, ...]] = set()
         # What one line asks for in instructions of its own says nothing of the other lines.
         self._is_fixed = self._common.expectation.is_fixed and (
             not self._own_instructions or has_form(self._body, self._common.url)
@@ -179,8 +184,10 @@ class LineTemplate:
         prompt = self._prompt
         prompt.tokens = self._other.tokens
         prompt.texts, prompt.repeated = self._other.texts[:], self._other.repeated[:]
+        add_text = self._add_text
         for role, text in zip(self._roles, texts, strict=True):
-            if is_blank(text) or not self._add_text(role, text, prompt):
+            # Not by ``is_blank``. Gain: 0.1 µs for each text of each line.
+            if not text or text.isspace() or not add_text(role, text, prompt):
                 return None
         if not self._is_fixed and self._sample.takes_next():
             self._expect_again(texts)
@@ -230,10 +237,16 @@ class LineTemplate:
             self._common = msgspec.structs.replace(self._common, expectation=expectation)
 
     def _read_shape(self, texts: Sequence[str]) -> request_shape.AnyShape:
-        """Return the shape of a request with ``texts``."""
+        """Return the shape of a request with ``texts``; "" if too many others came before it."""
+        own = [texts[number] for _, number in self._own_instructions]
+        key = own[0] if len(own) == 1 else tuple(own)
+        if key not in self._known_instructions:
+            if len(self._known_instructions) == MAX_INSTRUCTIONS:
+                return ""
+            self._known_instructions.add(key)
         instructions = [*self._instructions]
-        for position, number in self._own_instructions:
-            instructions[position] = texts[number]
+        for (position, _), text in zip(self._own_instructions, own, strict=True):
+            instructions[position] = text
         return request_shape.make_shape(self._common.url, tuple(instructions), self._fields)
 
 

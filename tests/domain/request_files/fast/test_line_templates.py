@@ -11,7 +11,7 @@ from batchapp.domain.prompt_cache import blocks
 from batchapp.domain.request_files.check_lines import check_line
 from batchapp.domain.request_files.fast.answer_sample import READ_EVERY, AnswerSample
 from batchapp.domain.request_files.fast.counted_blocks import check_blocks
-from batchapp.domain.request_files.fast.line_templates import LineTemplates
+from batchapp.domain.request_files.fast.line_templates import MAX_INSTRUCTIONS, LineTemplates
 from batchapp.domain.request_files.line_report import LineReport, count_tokens
 from batchapp.domain.request_files.reading.lines import Block
 from tests.domain.request_lines import LIMITS, make_line
@@ -277,3 +277,31 @@ def test_the_answers_that_instructions_of_their_own_ask_for_are_read_from_time_t
 
     words = Counter(line_report.common.expectation.length.words for line_report in line_reports)
     assert words["50 words"] == pytest.approx(2 * READ_EVERY, abs=5)
+
+
+def test_shapes_are_read_until_a_template_has_many_instructions():
+    """A file counts the first shapes of a model alone."""
+    systems = [f"System {number}" for number in range(MAX_INSTRUCTIONS + 6)]
+    systems += [systems[3], systems[-1]]
+    lines = [
+        make_line(
+            custom_id=f"r-{number}",
+            body={
+                "model": QWEN,
+                "messages": [
+                    {"role": "system", "content": system},
+                    {"role": "user", "content": f"Question {number}"},
+                ],
+            },
+        )
+        for number, system in enumerate(systems)
+    ]
+
+    shapes = [line_report.shape for line_report in report_together(lines)]
+
+    alone = [report_alone(line).shape for line in lines]
+    known = [number for number, shape in enumerate(shapes) if shape]
+    assert all(shapes[number] == alone[number] for number in known)
+    assert MAX_INSTRUCTIONS <= len({shapes[number] for number in known}) < len(set(systems))
+    assert shapes[-2] == alone[3]
+    assert shapes[-1] == ""
