@@ -69,7 +69,7 @@ def nginx(folder: Path, portal_url: str) -> Iterator[Proxy]:
             "server_name batch.example.com": "server_name localhost",
             "/etc/ssl/batch.example.com": str(folder / "localhost"),
             "http://127.0.0.1:8000": portal_url.replace("localhost", "127.0.0.1"),
-            "client_header_timeout 30s": "client_header_timeout 1s",
+            "client_header_timeout 30s": "client_header_timeout 10s",
         },
     )
     (folder / "conf.d").mkdir()
@@ -107,7 +107,7 @@ def caddy(folder: Path, portal_url: str) -> Iterator[Proxy]:
             "\n{\n": f"\n{options}",
             "batch.example.com {": f"localhost:{port} {{",
             "127.0.0.1:8000": portal_url.replace("http://localhost", "127.0.0.1"),
-            "read_header 30s": "read_header 1s",
+            "read_header 30s": "read_header 10s",  # in which it shakes hands, too
         },
     )
     (folder / "Caddyfile").write_text(text)

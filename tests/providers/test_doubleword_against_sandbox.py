@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -23,7 +24,10 @@ from tests.doubleword import connect
 MODEL = "Qwen/Qwen3-VL-30B-A3B-Instruct-FP8"
 CHAT = "/v1/chat/completions"
 
-pytestmark = pytest.mark.processes
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif("DATABASE_URL" in os.environ, reason="neither side has a database"),
+]
 
 
 @contextmanager
