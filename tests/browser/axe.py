@@ -19,7 +19,7 @@ BUT_COLOURS = ALL | {"rules": {rule: {"enabled": False} for rule in COLOURS}}
 ONLY_COLOURS = {"runOnly": COLOURS}
 LOOKS: list[list[tuple[Literal["light", "dark"], ViewportSize, dict[str, Any]]]] = [
     [("light", WIDE, ALL), ("light", NARROW, BUT_COLOURS), ("dark", NARROW, ONLY_COLOURS)],
-    [("light", WIDE, BUT_COLOURS), ("light", NARROW, ALL), ("dark", WIDE, ONLY_COLOURS)],
+    [("dark", WIDE, ONLY_COLOURS), ("light", WIDE, BUT_COLOURS), ("light", NARROW, ALL)],
 ]
 """A page has one of them: all rules in both widths, colours in both themes but one width each."""
 
@@ -34,7 +34,7 @@ RUN = """async (options) => {
 
 
 def found_by_axe(page: Page, look: int = 0) -> list[str]:
-    """One line for each thing that is wrong; the page is left in the last theme and screen.
+    """One line for each thing that is wrong; the page is left on a phone's screen.
 
     ``look`` is the index of a look in ``LOOKS``.
     """
