@@ -6,7 +6,7 @@ import sys
 from batchapp import tasks
 from tests.variables import ROOT
 
-# What a start of beat does before it waits.
+# The steps of the start of beat, before it waits for the first time.
 START = """
 import sys
 from config.beat import app

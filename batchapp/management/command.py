@@ -1,4 +1,4 @@
-"""What the commands of the portal share with each other, but for `serve` and `demo`."""
+"""The base class of the portal's commands except `serve` and `demo`."""
 
 from django.core.management import base
 
